@@ -1,0 +1,3 @@
+//! The `sanderling` command.
+
+fn main() {}
