@@ -1,0 +1,131 @@
+//! What the broker is told once, at its making: its ways, and the bound of everything that grows.
+
+use core::time::Duration;
+
+/// The broker's ways.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Every bound.
+    pub limits: Limits,
+    /// Keep QoS 0 messages, too, for sessions that are away.
+    pub queue_qos0: bool,
+    /// How many copies a client gets that has overlapping subscriptions.
+    pub delivery_mode: DeliveryMode,
+    /// How long a session without connection is kept at most, in seconds; a client that asks for longer is told.
+    /// Sessions of 3.1 and 3.1.1 clients with clean session 0 are kept this long. `u32::MAX`: for ever.
+    pub session_expiry_max_s: u32,
+    /// Before 5.0: send unacknowledged messages again, on the same connection, after this time. 5.0 forbids it.
+    pub retry_interval: Option<Duration>,
+}
+
+/// Copies for overlapping subscriptions of one client. [MQTT 5.0, 3.3.4]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DeliveryMode {
+    /// One copy, at the highest QoS granted, with the subscription identifiers of all.
+    #[default]
+    OnlyOnce,
+    /// One copy for each matching subscription, each at its own QoS.
+    Overlap,
+}
+
+/// The bound of everything that grows. Units are in the names.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Network connections at one time. The next one is closed at once.
+    pub connections_max: u32,
+    /// From `Opened` to a complete CONNECT.
+    pub connect_deadline: Duration,
+    /// From a hook's `Ask` to the verdict; then the answer is no.
+    pub verdict_deadline: Duration,
+    /// Length of a CONNECT, all of it.
+    pub connect_packet_bytes_max: u32,
+    /// Length of any other packet, all of it. 5.0 clients are told.
+    pub packet_bytes_max: u32,
+    /// Length of a client identifier.
+    pub client_id_bytes_max: u16,
+    /// Levels of a topic name or filter.
+    pub topic_levels_max: u16,
+    /// Sessions, connected or not. A new one is refused with 0x97 beyond it.
+    pub sessions_max: u32,
+    /// Subscriptions of one session; a filter beyond it is refused with 0x97.
+    pub subscriptions_per_session_max: u32,
+    /// QoS 1 and 2 messages from one client that await their end. 5.0 clients are told.
+    pub receive_maximum: u16,
+    /// QoS 1 and 2 messages to one client that await their end; the client's Receive Maximum if that is lower.
+    pub inflight_max: u16,
+    /// QoS 2 messages to one 3.1 or 3.1.1 client between PUBREC and PUBCOMP; then the window counts as full.
+    pub awaiting_release_max: u16,
+    /// Messages queued for one session; 0 for no count limit.
+    pub queue_messages_max: u32,
+    /// Bytes queued for one session.
+    pub queue_bytes_max: u64,
+    /// Bytes queued for all sessions together.
+    pub queue_bytes_total_max: u64,
+    /// Bytes sent to one connection that the network has not taken yet; QoS 0 beyond it is dropped.
+    pub outbound_bytes_max: u32,
+    /// Retained messages.
+    pub retained_messages_max: u32,
+    /// Bytes of retained messages.
+    pub retained_bytes_max: u64,
+    /// Orders that hooks may give during one event.
+    pub hook_commands_max: u32,
+    /// Retained messages looked at in one step of a replay.
+    pub replay_step_max: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1_000_000,
+            connect_deadline: Duration::from_secs(5),
+            verdict_deadline: Duration::from_secs(10),
+            connect_packet_bytes_max: 16 << 10,
+            packet_bytes_max: 1 << 20,
+            client_id_bytes_max: 1024,
+            topic_levels_max: 128,
+            sessions_max: 1_000_000,
+            subscriptions_per_session_max: 100_000,
+            receive_maximum: 1024,
+            inflight_max: 1024,
+            awaiting_release_max: 1024,
+            queue_messages_max: 0,
+            queue_bytes_max: 64 << 20,
+            queue_bytes_total_max: 4 << 30,
+            outbound_bytes_max: 1 << 20,
+            retained_messages_max: 10_000_000,
+            retained_bytes_max: 4 << 30,
+            hook_commands_max: 1024,
+            replay_step_max: 256,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            queue_qos0: true,
+            delivery_mode: DeliveryMode::OnlyOnce,
+            session_expiry_max_s: 7 * 24 * 3600,
+            retry_interval: None,
+        }
+    }
+}
+
+impl Config {
+    /// The values of the Go broker that this one succeeds: a small window, a queue of 1,000 messages, resending every
+    /// 20 s, sessions that never expire.
+    pub fn compat() -> Self {
+        Self {
+            limits: Limits {
+                inflight_max: 32,
+                awaiting_release_max: 100,
+                queue_messages_max: 1000,
+                ..Limits::default()
+            },
+            session_expiry_max_s: u32::MAX,
+            retry_interval: Some(Duration::from_secs(20)),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Counters. They only rise, except the three named `current`.
+
+use crate::packet::{PacketType, QoS};
+
+/// What has happened since the broker was made.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Statistics {
+    /// Packets decoded, by type.
+    pub packets_received: ByType,
+    /// Packets handed to connections, by type.
+    pub packets_sent: ByType,
+    /// Bytes of packets decoded.
+    pub bytes_received: u64,
+    /// Bytes of packets handed to connections.
+    pub bytes_sent: u64,
+    /// PUBLISH packets decoded, by QoS.
+    pub messages_received: [u64; 3],
+    /// PUBLISH packets handed to connections, by QoS.
+    pub messages_sent: [u64; 3],
+    /// Messages lost for one receiver, by QoS.
+    pub messages_dropped: [u64; 3],
+    /// Network connections opened.
+    pub connections_opened: u64,
+    /// Network connections now.
+    pub connections_current: u32,
+    /// CONNECTs accepted.
+    pub clients_connected: u64,
+    /// Accepted connections that ended.
+    pub clients_disconnected: u64,
+    /// CONNECTs refused.
+    pub connects_refused: u64,
+    /// Connections ended because of what they sent.
+    pub protocol_errors: u64,
+    /// Sessions with a connection now.
+    pub sessions_active_current: u32,
+    /// Sessions without one now.
+    pub sessions_inactive_current: u32,
+    /// Sessions ended because nobody came back in time.
+    pub sessions_expired: u64,
+    /// Subscriptions now.
+    pub subscriptions_current: u32,
+    /// Subscriptions ever made.
+    pub subscriptions_made: u64,
+    /// Messages waiting in queues now.
+    pub messages_queued_current: u64,
+    /// Bytes waiting in queues now.
+    pub queued_bytes_current: u64,
+    /// Retained messages now.
+    pub retained_current: u32,
+    /// Verdicts that came after their ticket had ended.
+    pub verdicts_late: u64,
+}
+
+/// One counter for each packet type.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ByType([u64; 16]);
+
+impl ByType {
+    /// The count of one packet type.
+    pub fn of(&self, packet: PacketType) -> u64 {
+        self.0[packet as usize]
+    }
+
+    pub(crate) fn add(&mut self, packet: PacketType, count: u64) {
+        self.0[packet as usize] += count;
+    }
+}
+
+impl Statistics {
+    pub(crate) fn received(&mut self, packet: PacketType, bytes: u32) {
+        self.packets_received.add(packet, 1);
+        self.bytes_received += u64::from(bytes);
+    }
+
+    pub(crate) fn sent(&mut self, packet: PacketType, bytes: u32) {
+        self.packets_sent.add(packet, 1);
+        self.bytes_sent += u64::from(bytes);
+    }
+
+    pub(crate) fn delivered(&mut self, qos: QoS, bytes: u32) {
+        self.sent(PacketType::Publish, bytes);
+        self.messages_sent[qos as usize] += 1;
+    }
+
+    pub(crate) fn dropped(&mut self, qos: QoS) {
+        self.messages_dropped[qos as usize] += 1;
+    }
+}
