@@ -1,9 +1,17 @@
 //! Topic names, topic filters, how they match, and the index of subscriptions. [MQTT 5.0, 4.7]
 
-/// A topic name: not empty, no wildcard, no U+0000, at most 65,535 bytes.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct TopicName<'a>(&'a str);
+mod error;
+mod filter;
+mod index;
+mod level;
+mod matching;
+mod member;
+mod name;
+mod slab;
 
-/// A well-formed topic filter.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct TopicFilter<'a>(&'a str);
+pub use error::TopicError;
+pub use filter::{Shared, TopicFilter};
+pub use index::Index;
+pub use matching::{deeper_than, depth, matches, path_of};
+pub use member::{Member, MemberOptions};
+pub use name::TopicName;

@@ -1,0 +1,145 @@
+//! The subscribers of one topic filter, dense, so that a fan-out reads them like an array.
+
+use crate::packet::QoS;
+use alloc::{boxed::Box, vec::Vec};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// Above this many members their positions are kept in a map, so that no change is linear in their number.
+const SCANNED_MAX: usize = 32;
+/// At this many the map is dropped. Far enough below that one member who comes and goes does not rebuild it each time.
+const MAPPED_MIN: usize = 16;
+
+/// One subscription of one session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Member {
+    /// Who subscribed.
+    pub session: u32,
+    /// The subscription identifier, 0 for none.
+    pub subscription_id: u32,
+    /// How to deliver.
+    pub options: MemberOptions,
+}
+
+const _: () = assert!(
+    size_of::<Member>() == 12,
+    "members fill the caches of a fan-out"
+);
+
+/// What a fan-out needs of the subscription options, in one byte.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct MemberOptions(u8);
+
+impl MemberOptions {
+    const QOS: u8 = 0b0011;
+    const NO_LOCAL: u8 = 0b0100;
+    const RETAIN_AS_PUBLISHED: u8 = 0b1000;
+
+    /// Packs the options.
+    pub const fn new(qos: QoS, no_local: bool, retain_as_published: bool) -> Self {
+        let no_local = if no_local { Self::NO_LOCAL } else { 0 };
+        let retain = if retain_as_published {
+            Self::RETAIN_AS_PUBLISHED
+        } else {
+            0
+        };
+        Self(qos as u8 | no_local | retain)
+    }
+
+    /// The highest QoS of a delivery.
+    #[inline]
+    pub const fn qos(self) -> QoS {
+        match self.0 & Self::QOS {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
+    }
+
+    /// Do not deliver what the same client published.
+    #[inline]
+    pub const fn no_local(self) -> bool {
+        self.0 & Self::NO_LOCAL != 0
+    }
+
+    /// Keep the RETAIN flag of the published message.
+    #[inline]
+    pub const fn retain_as_published(self) -> bool {
+        self.0 & Self::RETAIN_AS_PUBLISHED != 0
+    }
+}
+
+/// The members of one filter, at most one per session.
+///
+/// Their order is that of subscribing, but for one thing: the last takes the place of one that leaves.
+#[derive(Default)]
+pub(super) struct Members {
+    dense: Vec<Member>,
+    /// Session to position, for large filters only. Never iterated.
+    positions: Option<Box<HashMap<u32, u32, FixedState>>>,
+}
+
+impl Members {
+    #[inline]
+    pub(super) fn as_slice(&self) -> &[Member] {
+        &self.dense
+    }
+
+    pub(super) fn get(&self, session: u32) -> Option<Member> {
+        self.position(session).map(|position| self.dense[position])
+    }
+
+    /// Adds a member, or replaces the one of the same session where it stands and returns what was there.
+    pub(super) fn insert(&mut self, member: Member) -> Option<Member> {
+        if let Some(position) = self.position(member.session) {
+            return Some(core::mem::replace(&mut self.dense[position], member));
+        }
+        if let Some(positions) = &mut self.positions {
+            positions.insert(member.session, index(self.dense.len()));
+        }
+        self.dense.push(member);
+        if self.positions.is_none() && self.dense.len() > SCANNED_MAX {
+            let positions = self.dense.iter().enumerate();
+            self.positions = Some(Box::new(
+                positions
+                    .map(|(at, member)| (member.session, index(at)))
+                    .collect(),
+            ));
+        }
+        None
+    }
+
+    /// Takes a member out; the last one fills the gap.
+    pub(super) fn remove(&mut self, session: u32) -> Option<Member> {
+        let position = self.position(session)?;
+        let removed = self.dense.swap_remove(position);
+        if let Some(positions) = &mut self.positions {
+            positions.remove(&session);
+            if let Some(moved) = self.dense.get(position) {
+                positions.insert(moved.session, index(position));
+            }
+        }
+        if self.dense.len() <= MAPPED_MIN {
+            self.positions = None;
+        }
+        if self.dense.len() <= self.dense.capacity() / 4 {
+            self.dense.shrink_to(self.dense.len() * 2);
+        }
+        Some(removed)
+    }
+
+    fn position(&self, session: u32) -> Option<usize> {
+        match &self.positions {
+            Some(positions) => positions.get(&session).map(|&position| position as usize),
+            None => self
+                .dense
+                .iter()
+                .position(|member| member.session == session),
+        }
+    }
+}
+
+/// One member per session, and sessions are numbered with 32 bits.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).expect("fewer members than sessions")
+}
