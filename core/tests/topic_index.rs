@@ -75,7 +75,7 @@ fn filter() -> impl Strategy<Value = String> {
 fn member(sessions: u32) -> impl Strategy<Value = Member> {
     (0..sessions, 0..4u32, 0..3u8, any::<bool>(), any::<bool>()).prop_map(
         |(session, subscription_id, qos, no_local, retain_as_published)| {
-            let qos = QoS::from_bits(qos).unwrap();
+            let qos = QoS::from_bits(qos).expect("below 3");
             let options = MemberOptions::new(qos, no_local, retain_as_published);
             assert_eq!(options.qos(), qos);
             assert_eq!(options.no_local(), no_local);
