@@ -26,10 +26,20 @@ const ROOT: u32 = 0;
 pub struct Index {
     nodes: Slab<Node>,
     leaves: Slab<Leaf>,
-    /// All nodes that stand for a literal level, under their parent and level.
-    children: HashTable<u32>,
+    /// The nodes for literal levels of at most eight bytes.
+    short: HashTable<Short>,
+    /// The nodes for longer ones.
+    long: HashTable<u32>,
     hasher: NodeHasher,
     subscriptions: usize,
+}
+
+/// What a node for a literal level of at most eight bytes is found by. All of it stands in the table, so that finding a
+/// child reads one place.
+struct Short {
+    word: u64,
+    parent: u32,
+    node: u32,
 }
 
 /// The levels of some filters up to here.
@@ -44,7 +54,6 @@ struct Node {
     /// The leaf of the filter that ends with `#` below here.
     hash_leaf: u32,
     /// The level of this node, as in [`Level`]; unused in the root and in nodes for `+`.
-    len: u32,
     word: u64,
     tail: Box<[u8]>,
 }
@@ -72,7 +81,8 @@ impl Index {
         Self {
             nodes,
             leaves: Slab::new(),
-            children: HashTable::new(),
+            short: HashTable::new(),
+            long: HashTable::new(),
             hasher: NodeHasher {
                 seed,
                 shared: SharedSeed::from_u64(seed),
@@ -184,11 +194,24 @@ impl Index {
     /// The child of `parent` for a literal level, or `NONE`.
     #[inline]
     fn literal_child(&self, parent: u32, level: Level<'_>) -> u32 {
-        let hash = self.hasher.hash(parent, level.word, level.tail);
-        let child = self
-            .children
-            .find(hash, |&child| self.nodes[child].is(parent, level));
-        child.copied().unwrap_or(NONE)
+        if !level.tail.is_empty() {
+            return self.long_child(parent, level);
+        }
+        let hash = self.hasher.short(parent, level.word);
+        let is_it = |short: &Short| short.word == level.word && short.parent == parent;
+        self.short
+            .find(hash, is_it)
+            .map_or(NONE, |short| short.node)
+    }
+
+    #[inline(never)]
+    fn long_child(&self, parent: u32, level: Level<'_>) -> u32 {
+        let hash = self.hasher.long(parent, level.word, level.tail);
+        let is_it = |&child: &u32| {
+            let child = &self.nodes[child];
+            (child.parent, child.word) == (parent, level.word) && *child.tail == *level.tail
+        };
+        self.long.find(hash, is_it).copied().unwrap_or(NONE)
     }
 
     /// Where the filter's leaf hangs, if all its levels are there.
@@ -238,13 +261,27 @@ impl Index {
         if child != NONE {
             return child;
         }
-        let child = self.nodes.insert(Node::literal(parent, level));
+        let Level { word, tail } = level;
+        let node = self.nodes.insert(Node {
+            parent,
+            word,
+            tail: tail.into(),
+            ..Node::default()
+        });
         self.nodes[parent].literals += 1;
-        let (nodes, hasher) = (&self.nodes, &self.hasher);
-        let hash = hasher.hash(parent, level.word, level.tail);
-        self.children
-            .insert_unique(hash, child, |&other| nodes[other].hash(hasher));
-        child
+        let hasher = &self.hasher;
+        if tail.is_empty() {
+            let rehash = |short: &Short| hasher.short(short.parent, short.word);
+            let hash = hasher.short(parent, word);
+            self.short
+                .insert_unique(hash, Short { word, parent, node }, rehash);
+        } else {
+            let nodes = &self.nodes;
+            let rehash = |&node: &u32| nodes[node].long_hash(hasher);
+            self.long
+                .insert_unique(hasher.long(parent, word, tail), node, rehash);
+        }
+        node
     }
 
     /// Removes `node` and those above it that nothing needs any more.
@@ -254,14 +291,27 @@ impl Index {
             if self.nodes[parent].plus == node {
                 self.nodes[parent].plus = NONE;
             } else {
+                self.forget_literal(node);
                 self.nodes[parent].literals -= 1;
-                let hash = self.nodes[node].hash(&self.hasher);
-                let entry = self.children.find_entry(hash, |&child| child == node);
-                entry.expect("every literal node is in the table").remove();
             }
             self.nodes.remove(node);
             node = parent;
         }
+    }
+
+    /// Takes a node out of the table that it stands in.
+    fn forget_literal(&mut self, number: u32) {
+        let node = &self.nodes[number];
+        let forgotten = if node.tail.is_empty() {
+            let hash = self.hasher.short(node.parent, node.word);
+            let entry = self.short.find_entry(hash, |short| short.node == number);
+            entry.is_ok_and(|entry| entry.remove().0.node == number)
+        } else {
+            let hash = node.long_hash(&self.hasher);
+            let entry = self.long.find_entry(hash, |&other| other == number);
+            entry.is_ok_and(|entry| entry.remove().0 == number)
+        };
+        assert!(forgotten, "every literal node stands in a table");
     }
 
     fn leaf_at(&self, place: Place) -> u32 {
@@ -309,33 +359,13 @@ impl Leaf {
 }
 
 impl Node {
-    fn literal(parent: u32, level: Level<'_>) -> Self {
-        let len = u32::try_from(level.len).expect("a topic is shorter than 4 GiB");
-        Self {
-            parent,
-            len,
-            word: level.word,
-            tail: level.tail.into(),
-            ..Self::default()
-        }
-    }
-
-    /// Whether this is the child of `parent` for a literal level.
-    #[inline]
-    fn is(&self, parent: u32, level: Level<'_>) -> bool {
-        self.word == level.word
-            && self.parent == parent
-            && self.len as usize == level.len
-            && (level.tail.is_empty() || *self.tail == *level.tail)
-    }
-
     /// Whether neither a filter nor another node needs it.
     const fn is_bare(&self) -> bool {
         self.literals == 0 && self.plus == NONE && self.leaf == NONE && self.hash_leaf == NONE
     }
 
-    fn hash(&self, hasher: &NodeHasher) -> u64 {
-        hasher.hash(self.parent, self.word, &self.tail)
+    fn long_hash(&self, hasher: &NodeHasher) -> u64 {
+        hasher.long(self.parent, self.word, &self.tail)
     }
 }
 
@@ -347,28 +377,30 @@ impl Default for Node {
             plus: NONE,
             leaf: NONE,
             hash_leaf: NONE,
-            len: 0,
             word: 0,
             tail: Box::default(),
         }
     }
 }
 
-/// Hashes what the table of children is keyed by.
+/// Hashes what nodes are found by.
 struct NodeHasher {
     seed: u64,
     shared: SharedSeed,
 }
 
 impl NodeHasher {
-    /// The length of a short level is not hashed: U+0000 is in no topic, so `word` tells it.
     #[inline]
-    fn hash(&self, parent: u32, word: u64, tail: &[u8]) -> u64 {
+    fn short(&self, parent: u32, word: u64) -> u64 {
         let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
-        if !tail.is_empty() {
-            hasher.write(tail);
-        }
         hasher.write_u128(u128::from(parent) << 64 | u128::from(word));
+        hasher.finish()
+    }
+
+    fn long(&self, parent: u32, word: u64, tail: &[u8]) -> u64 {
+        let mut hasher = FoldHasher::with_seed(self.seed, &self.shared);
+        hasher.write_u128(u128::from(parent) << 64 | u128::from(word));
+        hasher.write(tail);
         hasher.finish()
     }
 }

@@ -10,79 +10,81 @@ const HASHES: u64 = u64::from_le_bytes([b'#'; 8]);
 /// The bit in which `+` differs from `#`.
 const PLUS_OR_HASH: u64 = u64::from_le_bytes([b'+' ^ b'#'; 8]);
 
+/// In the last byte of a word that a level leaves room in, plus the level's length. UTF-8 has no such byte, so a word of
+/// this kind is no word of eight bytes, nor of another length.
+const SHORT: u64 = 0xF8;
+
 /// One level of a topic name or filter path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Level<'a> {
-    /// The first eight bytes, the first of them lowest, with zeros where the level is shorter.
+    /// The first eight bytes, the first of them lowest. If there are fewer: zeros, and the last byte tells how many.
     pub(super) word: u64,
-    /// In bytes.
-    pub(super) len: usize,
     /// All after the first eight bytes.
     pub(super) tail: &'a [u8],
 }
 
 impl Level<'_> {
-    pub(super) const PLUS: Level<'static> = Level {
-        word: b'+' as u64,
-        len: 1,
-        tail: &[],
-    };
-    pub(super) const HASH: Level<'static> = Level {
-        word: b'#' as u64,
-        len: 1,
-        tail: &[],
-    };
+    pub(super) const PLUS: Level<'static> = Level::short(b'+' as u64, 1);
+    pub(super) const HASH: Level<'static> = Level::short(b'#' as u64, 1);
+
+    #[inline]
+    const fn short(word: u64, len: u64) -> Self {
+        Level {
+            word: word | (SHORT + len) << 56,
+            tail: &[],
+        }
+    }
 }
 
 /// A topic name or filter path to be cut at any of its levels.
 #[derive(Clone, Copy)]
 pub(super) struct Levels<'a> {
     bytes: &'a [u8],
-    /// The last eight bytes, if there are so many.
-    last: Option<u64>,
+    /// The last eight bytes; if there are fewer, zeros before them.
+    last: u64,
 }
 
 impl<'a> Levels<'a> {
+    #[inline]
     pub(super) fn new(topic: &'a str) -> Self {
         let bytes = topic.as_bytes();
-        Self {
-            bytes,
-            last: bytes.last_chunk().map(|&last| u64::from_le_bytes(last)),
-        }
+        let last = match bytes.last_chunk() {
+            Some(&last) => u64::from_le_bytes(last),
+            None => bytes
+                .iter()
+                .fold(0, |last, &byte| last >> 8 | u64::from(byte) << 56),
+        };
+        Self { bytes, last }
     }
 
     /// The level that begins at byte `from`, and where the next one begins; `None` behind the last level.
     #[inline]
     pub(super) fn at(&self, from: usize) -> Option<(Level<'a>, usize)> {
         let rest = self.bytes.get(from..)?;
-        let word = match rest.first_chunk() {
-            Some(&first) => u64::from_le_bytes(first),
-            None => self.end_word(rest),
+        let (word, after) = match rest.split_first_chunk() {
+            Some((&first, after)) => (u64::from_le_bytes(first), Some(after)),
+            // Taken out of the last eight bytes, since a copy of unknown length is slow.
+            None => (
+                self.last
+                    .checked_shr(64 - 8 * rest.len() as u32)
+                    .unwrap_or(0),
+                None,
+            ),
         };
-        let level = cut(rest, word);
-        Some((level, from + level.len + 1))
-    }
-
-    /// The last few bytes as a word. Taken out of the last eight if possible, since a copy of unknown length is slow.
-    #[inline]
-    fn end_word(&self, rest: &[u8]) -> u64 {
-        match self.last {
-            Some(last) => last.checked_shr(64 - 8 * rest.len() as u32).unwrap_or(0),
-            None => rest
-                .iter()
-                .rev()
-                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        let marks = zeros(word ^ SLASHES);
+        if marks != 0 {
+            let len = marks.trailing_zeros() / 8;
+            let before = (1 << (8 * len)) - 1;
+            return Some((
+                Level::short(word & before, u64::from(len)),
+                from + len as usize + 1,
+            ));
         }
-    }
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = Level<'a>;
-
-    fn next(&mut self) -> Option<Level<'a>> {
-        let (level, next) = self.levels.at(self.from)?;
-        self.from = next;
-        Some(level)
+        let Some(after) = after else {
+            return Some((Level::short(word, rest.len() as u64), from + rest.len() + 1));
+        };
+        let tail = after.split(|&byte| byte == b'/').next().unwrap_or_default();
+        Some((Level { word, tail }, from + 8 + tail.len() + 1))
     }
 }
 
@@ -100,6 +102,16 @@ pub(super) fn levels(topic: &str) -> Walk<'_> {
     }
 }
 
+impl<'a> Iterator for Walk<'a> {
+    type Item = Level<'a>;
+
+    fn next(&mut self) -> Option<Level<'a>> {
+        let (level, next) = self.levels.at(self.from)?;
+        self.from = next;
+        Some(level)
+    }
+}
+
 /// Whether `+`, `#` or U+0000 is among the bytes.
 pub(super) fn any_special(bytes: &[u8]) -> bool {
     let special = |&chunk: &[u8; 8]| {
@@ -113,45 +125,6 @@ pub(super) fn any_special(bytes: &[u8]) -> bool {
         None => rest.iter().any(|byte| matches!(byte, b'+' | b'#' | 0)),
     };
     marks != 0 || in_rest
-}
-
-/// The first level of `rest`, whose first eight bytes are `word`.
-#[inline]
-fn cut<'a>(rest: &'a [u8], word: u64) -> Level<'a> {
-    let marks = zeros(word ^ SLASHES);
-    if marks != 0 {
-        let first = marks & marks.wrapping_neg();
-        let len = (first.trailing_zeros() / 8) as usize;
-        return Level {
-            word: word & ((first >> 7) - 1),
-            len,
-            tail: &[],
-        };
-    }
-    match rest.get(8..) {
-        Some(tail) if !tail.is_empty() => {
-            let tail = until_slash(tail);
-            Level {
-                word,
-                len: 8 + tail.len(),
-                tail,
-            }
-        }
-        _ => Level {
-            word,
-            len: rest.len(),
-            tail: &[],
-        },
-    }
-}
-
-#[inline]
-fn until_slash(bytes: &[u8]) -> &[u8] {
-    let end = bytes
-        .iter()
-        .position(|&byte| byte == b'/')
-        .unwrap_or(bytes.len());
-    &bytes[..end]
 }
 
 /// Marks the high bit of zero bytes. The lowest mark is true; those above it may not be.
@@ -174,9 +147,14 @@ mod tests {
     }
 
     fn bytes_of(level: Level<'_>) -> Vec<u8> {
-        let mut bytes = level.word.to_le_bytes()[..level.len.min(8)].to_vec();
-        bytes.extend_from_slice(level.tail);
-        bytes
+        let word = level.word.to_le_bytes();
+        let len = word[7].checked_sub(0xF8).map_or(8, usize::from);
+        assert!(
+            len == 8 || word[len..7].iter().all(|&byte| byte == 0),
+            "zeros fill the word"
+        );
+        assert!(len == 8 || level.tail.is_empty());
+        [&word[..len], level.tail].concat()
     }
 
     proptest! {
@@ -186,12 +164,7 @@ mod tests {
         fn levels_are_what_lies_between_slashes(text in text()) {
             let expected: Vec<_> = text.split('/').map(|level| level.as_bytes().to_vec()).collect();
             let cut: Vec<_> = levels(&text).collect();
-            prop_assert_eq!(cut.iter().map(|&level| bytes_of(level)).collect::<Vec<_>>(), expected.clone());
-            for (level, expected) in cut.iter().zip(expected) {
-                prop_assert_eq!(level.len, expected.len());
-                let beyond = level.word.checked_shr(8 * level.len as u32).unwrap_or(0);
-                prop_assert!(level.len > 8 || beyond == 0, "zeros fill the word");
-            }
+            prop_assert_eq!(cut.iter().map(|&level| bytes_of(level)).collect::<Vec<_>>(), expected);
         }
 
         #[test]
