@@ -45,6 +45,8 @@ pub struct Statistics {
     pub messages_queued_current: u64,
     /// Bytes waiting in queues now.
     pub queued_bytes_current: u64,
+    /// Messages that could not be retained for want of room.
+    pub retained_refused: u64,
     /// Retained messages now.
     pub retained_current: u32,
     /// Verdicts that came after their ticket had ended.

@@ -1,9 +1,233 @@
-//! The machine: one entry, [`Broker::handle`]; one file per flow.
+//! The machine: one entry, [`Broker::handle`], and one file per flow. All ifs of the protocol stand in the flows; the
+//! parts they use (sessions, index, retained store, wheel) are plain values that know nothing of each other.
 
+mod acknowledge;
 mod action;
 mod command;
+mod connect;
+mod consult;
+mod deliver;
+mod disconnect;
 mod event;
+mod permit;
+mod publish;
+mod replay;
+mod state;
+mod subscribe;
+mod timeout;
 
 pub use action::{Action, Actions, Close, Frame, Target, Targets};
 pub use command::{Answer, Command, Publication};
 pub use event::{CloseCause, Event, Link};
+
+use crate::{
+    config::Config,
+    hooks::{DropCause, End, HookChain, HookSet, Notice, Orders, Refusal},
+    id::ConnId,
+    packet::{ClientPacket, PacketType},
+    reason::ReasonCode,
+    stats::Statistics,
+    time::{Instant, WallClock},
+};
+use state::State;
+
+/// An MQTT server as a value.
+///
+/// # The contract
+/// - Feed it every fact through [`handle`](Self::handle), with a `now` that never decreases; read the clock once a turn.
+/// - Obey the [`Action`]s in order. They may be gathered over many events and performed together.
+/// - After [`Flow::Hold`], hand in no more packets of that connection until `Action::Resume` names it.
+/// - Within a turn, report what was received before `TimerFired`, so that a pause kills no client that has spoken.
+/// - Report `Closed` once for every connection opened, and use its slot again only after that.
+///
+/// In return: nothing is owed when `handle` returns, its work is bounded by [`Limits`](crate::config::Limits), no input
+/// from the network makes it panic, and the same events give the same actions. A driver that breaks the contract meets an
+/// assertion that names the rule. Facts about a connection between its `Close` order and `Closed` are legal and ignored.
+#[derive(Debug)]
+pub struct Broker {
+    hooks: HookChain,
+    orders: Orders,
+    state: State,
+}
+
+/// Whether the driver may go on reading from the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Hand in no more packets of this connection until `Action::Resume`.
+    Hold,
+}
+
+/// The source of all randomness that is not a connection's own. Two brokers with the same seed act alike.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Seed(pub [u8; 32]);
+
+impl Broker {
+    /// A broker without sessions. `now` is monotonic; `wall` is the civil time at `now`.
+    pub fn new(config: Config, hooks: HookChain, seed: Seed, now: Instant, wall: WallClock) -> Self {
+        let orders = Orders::new(config.limits.hook_commands_max);
+        let state = State::new(config, seed, now, wall, hooks.wants(HookSet::NOTICE));
+        Self { hooks, orders, state }
+    }
+
+    /// Takes one fact. All that must happen because of it is in `actions` on return.
+    pub fn handle(&mut self, now: Instant, event: Event<'_>, actions: &mut Actions) -> Flow {
+        self.state.advance(now);
+        let flow = match event {
+            Event::Received { conn, packet, bytes } => self.on_packet(conn, packet, bytes, actions),
+            Event::Flushed { conn, bytes } => self.on_flushed(conn, bytes, actions),
+            Event::Opened { conn, link } => self.on_opened(conn, link, actions),
+            Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
+            Event::Closed { conn, cause } => self.on_closed(conn, cause, actions),
+            Event::TimerFired => self.on_timer(actions),
+            Event::Ruled { ticket, verdict } => self.on_ruled(ticket, verdict, actions),
+            Event::Ordered { request, command } => {
+                let answer = self.on_command(command, actions);
+                actions.push(Action::Answer { request, answer });
+                Flow::Continue
+            }
+        };
+        self.obey_hooks(actions);
+        self.state.announce(actions);
+        flow
+    }
+
+    /// What is going on inside, to look at.
+    pub fn view(&self) -> View<'_> {
+        View { state: &self.state }
+    }
+
+    fn on_packet(
+        &mut self,
+        conn: ConnId,
+        packet: ClientPacket<'_>,
+        bytes: u32,
+        actions: &mut Actions,
+    ) -> Flow {
+        self.state.statistics.received(packet.packet_type(), bytes);
+        let Some(connection) = self.state.connections.get_mut(conn) else {
+            panic!("I9: a packet of connection {conn}, which is not open");
+        };
+        let now = self.state.now;
+        match connection.live_mut() {
+            Some(live) => {
+                assert!(live.held.is_none(), "a packet of connection {conn}, which is held");
+                live.last_received = now;
+            }
+            None => return self.on_early_packet(conn, packet, actions),
+        }
+        match packet {
+            ClientPacket::Publish(publish) => return self.on_publish(conn, &publish, actions),
+            ClientPacket::PubAck(ack) => self.on_puback(conn, ack, actions),
+            ClientPacket::PubRec(ack) => self.on_pubrec(conn, ack, actions),
+            ClientPacket::PubRel(ack) => self.on_pubrel(conn, ack, actions),
+            ClientPacket::PubComp(ack) => self.on_pubcomp(conn, ack, actions),
+            ClientPacket::PingReq => self.state.pong(conn, actions),
+            ClientPacket::Subscribe(subscribe) => {
+                return self.on_subscribe(conn, &subscribe, actions);
+            }
+            ClientPacket::Unsubscribe(unsubscribe) => {
+                self.on_unsubscribe(conn, &unsubscribe, actions);
+            }
+            ClientPacket::Disconnect(disconnect) => self.on_disconnect(conn, &disconnect, actions),
+            ClientPacket::Connect(_) => self.refuse(conn, SECOND_CONNECT, actions),
+            ClientPacket::Auth(_) => self.refuse(conn, UNEXPECTED_AUTH, actions),
+        }
+        Flow::Continue
+    }
+
+    /// Carries out what hooks asked for. What that makes them ask for again comes after it, within the same bound.
+    fn obey_hooks(&mut self, actions: &mut Actions) {
+        let mut rounds = self.state.config.limits.hook_commands_max;
+        self.report_drops();
+        while !self.orders.is_empty() && rounds > 0 {
+            for command in self.orders.take() {
+                rounds = rounds.saturating_sub(1);
+                self.on_command(command, actions);
+                self.report_drops();
+            }
+        }
+    }
+
+    /// Tells the hooks of messages lost during a fan-out, after it.
+    fn report_drops(&mut self) {
+        for drop in core::mem::take(&mut self.state.drops) {
+            let state::Drop { client_id, topic, qos, why } = &drop;
+            let notice = Notice::Dropped { client_id, topic, qos: *qos, why: *why };
+            self.hooks.notice(&notice, &mut self.orders);
+        }
+    }
+
+    /// Ends a connection that broke a rule.
+    fn refuse(&mut self, conn: ConnId, refusal: Refusal, actions: &mut Actions) {
+        self.state.statistics.protocol_errors += 1;
+        self.end(conn, End::Refused(refusal), actions);
+    }
+}
+
+const SECOND_CONNECT: Refusal = Refusal {
+    reason: ReasonCode::PROTOCOL_ERROR,
+    what: "a second CONNECT on one connection",
+    rule: "MQTT-3.1.0-2",
+};
+
+const UNEXPECTED_AUTH: Refusal = Refusal {
+    reason: ReasonCode::PROTOCOL_ERROR,
+    what: "AUTH without an authentication method in CONNECT",
+    rule: "MQTT-4.12.0-7",
+};
+
+/// Read-only access to a broker.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    state: &'a State,
+}
+
+impl<'a> View<'a> {
+    /// The counters.
+    pub fn statistics(self) -> &'a Statistics {
+        &self.state.statistics
+    }
+
+    /// The configuration in effect.
+    pub fn config(self) -> &'a Config {
+        &self.state.config
+    }
+
+    /// The time of the last event.
+    pub fn now(self) -> Instant {
+        self.state.now
+    }
+
+    /// The client identifiers that have a session, in their order, each with whether it is connected.
+    pub fn sessions(self) -> impl Iterator<Item = (&'a str, bool)> {
+        self.state.sessions_by_client_id()
+    }
+
+    /// Bytes sent to a connection that were not reported as flushed.
+    pub fn outbound_bytes(self, conn: ConnId) -> Option<u32> {
+        self.state.outbound_bytes(conn)
+    }
+}
+
+/// The packet type, for the statistics.
+impl ClientPacket<'_> {
+    /// Which of the fifteen it is.
+    pub fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::Publish(_) => PacketType::Publish,
+            Self::PubAck(_) => PacketType::PubAck,
+            Self::PubRec(_) => PacketType::PubRec,
+            Self::PubRel(_) => PacketType::PubRel,
+            Self::PubComp(_) => PacketType::PubComp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::PingReq => PacketType::PingReq,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Opened and CONNECT: from a network connection to a session. [MQTT 5.0, 3.1 and 3.2]
+//!
+//! Nothing has an effect before the CONNECT is permitted: no session is touched, no client disconnected, no will kept.
+
+use super::{
+    Action, Actions, Broker, Close, Flow, Link,
+    consult::{self, Open, SoFar},
+    permit::{self, Judged},
+    state::Due,
+};
+use crate::{
+    connection::{Connection, Live, Phase},
+    hooks::{End, Notice, Refusal, SessionEnd, Verdict},
+    id::ConnId,
+    message::{self, Message},
+    packet::{
+        ClientPacket, ConnAck, Connect, Properties, PropertiesBuf, Property, ServerPacket, Version,
+        Will,
+    },
+    reason::ReasonCode,
+    session::KeptWill,
+    topic,
+};
+use alloc::{boxed::Box, string::String, sync::Arc};
+use bytes::Bytes;
+use core::{fmt::Write, time::Duration};
+
+const NOT_CONNECT_FIRST: Refusal = Refusal {
+    reason: ReasonCode::PROTOCOL_ERROR,
+    what: "the first packet is not CONNECT",
+    rule: "MQTT-3.1.0-1",
+};
+
+impl Broker {
+    /// A network connection: let in or closed at once.
+    pub(super) fn on_opened(&mut self, conn: ConnId, link: Link, actions: &mut Actions) -> Flow {
+        let full = self.state.connections.len() >= self.state.config.limits.connections_max;
+        let refused = full || self.state.draining || !self.hooks.accept(&link);
+        let phase = if refused { Phase::Closing } else { Phase::AwaitConnect };
+        self.state.connections.open(Connection { id: conn, link, phase, timer: None });
+        self.state.statistics.connections_opened += 1;
+        self.state.statistics.connections_current += 1;
+        if refused {
+            actions.push(Action::Close { conn, how: Close::Abort });
+            return Flow::Continue;
+        }
+        let at = self.state.now + self.state.config.limits.connect_deadline;
+        let timer = self.state.set_timer(at, Due::Connect(conn));
+        if let Some(connection) = self.state.connections.get_mut(conn) {
+            connection.timer = Some(timer);
+        }
+        Flow::Continue
+    }
+
+    /// A packet on a connection that has no session.
+    pub(super) fn on_early_packet(
+        &mut self,
+        conn: ConnId,
+        packet: ClientPacket<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
+        let connection = self.state.connections.get(conn).expect("the caller looked it up");
+        match (&connection.phase, packet) {
+            (Phase::Closing, _) => Flow::Continue,
+            (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
+                self.on_connect(conn, &connect, actions)
+            }
+            (Phase::AwaitConnect, _) => {
+                self.refuse(conn, NOT_CONNECT_FIRST, actions);
+                Flow::Continue
+            }
+            (Phase::Asking(_) | Phase::Live(_), _) => {
+                panic!("a packet of connection {conn}, which is held")
+            }
+        }
+    }
+
+    fn on_connect(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
+        if let Err(reason) = self.check_connect(connect) {
+            self.refuse_connect(conn, connect.version, reason, actions);
+            return Flow::Continue;
+        }
+        self.judge_connect(conn, connect, 0, ReasonCode::SUCCESS, actions)
+    }
+
+    /// What the standard and the limits say, before any hook is asked.
+    fn check_connect(&self, connect: &Connect<'_>) -> Result<(), ReasonCode> {
+        let limits = &self.state.config.limits;
+        let id = connect.client_id;
+        let id_is_legal = match connect.version {
+            Version::V31 => (1..=23).contains(&id.chars().count()),
+            // [MQTT-3.1.3-8]
+            Version::V311 => !id.is_empty() || connect.clean_start,
+            Version::V5 => true,
+        };
+        if !id_is_legal || id.len() > usize::from(limits.client_id_bytes_max) {
+            return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
+        }
+        if connect.properties.authentication_method().is_some() {
+            return Err(ReasonCode::BAD_AUTHENTICATION_METHOD);
+        }
+        if let Some(will) = &connect.will {
+            let topic = will.topic.as_str();
+            if topic::depth(topic) > usize::from(limits.topic_levels_max) {
+                return Err(ReasonCode::TOPIC_NAME_INVALID);
+            }
+            if is_server_topic(topic) {
+                return Err(ReasonCode::NOT_AUTHORIZED);
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_connect(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        from: u16,
+        worst: ReasonCode,
+        actions: &mut Actions,
+    ) -> Flow {
+        let link = self.state.link(conn);
+        match permit::connect(&mut self.hooks, from, worst, link, connect) {
+            (Judged::Permitted, _) => self.admit(conn, connect, actions),
+            (Judged::Refused(reason), _) => {
+                self.refuse_connect(conn, connect.version, reason, actions);
+            }
+            (Judged::Asked(hook), worst) => {
+                let so_far = SoFar { worst, ..SoFar::at(hook) };
+                let packet = ClientPacket::Connect(Box::new(connect.clone()));
+                let ticket = self.ask(conn, connect.version, &packet, so_far, actions);
+                self.set_phase(conn, Phase::Asking(ticket));
+                return Flow::Hold;
+            }
+        }
+        Flow::Continue
+    }
+
+    /// The verdict on a CONNECT: the rest of the chain is asked, whatever it says.
+    pub(super) fn on_connect_ruled(
+        &mut self,
+        open: &Open,
+        connect: &Connect<'_>,
+        verdict: Verdict,
+        actions: &mut Actions,
+    ) {
+        let worst = match consult::judged(verdict) {
+            Judged::Refused(reason) => open.worst.max(reason),
+            Judged::Permitted | Judged::Asked(_) => open.worst,
+        };
+        self.set_phase(open.conn, Phase::AwaitConnect);
+        // Held or not: the caller resumes reading only if nobody asks again.
+        let _ = self.judge_connect(open.conn, connect, open.next_hook(), worst, actions);
+    }
+
+    /// A CONNECT is refused: CONNACK with the reason, then close. [MQTT-3.2.2-7]
+    pub(super) fn refuse_connect(
+        &mut self,
+        conn: ConnId,
+        version: Version,
+        reason: ReasonCode,
+        actions: &mut Actions,
+    ) {
+        self.state.statistics.connects_refused += 1;
+        let reason = match version {
+            Version::V5 if !reason.is_error() => ReasonCode::from_connect_return_code(reason.0),
+            _ => reason,
+        };
+        let connack = ConnAck { session_present: false, reason, properties: Properties::EMPTY };
+        let packet = ServerPacket::ConnAck(connack);
+        self.state.send_unaccounted(conn, version, &packet, actions);
+        self.end(conn, End::ConnectRefused(reason), actions);
+    }
+
+    /// The CONNECT is permitted: from here on it has effects.
+    fn admit(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) {
+        let assigned = connect.client_id.is_empty().then(|| self.assign_client_id(conn));
+        let client_id = assigned.as_deref().unwrap_or(connect.client_id);
+        let found = self.state.sessions.find(client_id);
+        let sessions_max = self.state.config.limits.sessions_max as usize;
+        if found.is_none() && self.state.sessions.len() >= sessions_max {
+            self.refuse_connect(conn, connect.version, ReasonCode::QUOTA_EXCEEDED, actions);
+            return;
+        }
+        if let Some(number) = found {
+            self.take_over(number, connect.clean_start, actions);
+        }
+        let resumed = self.state.sessions.find(client_id);
+        let number = resumed
+            .unwrap_or_else(|| self.state.create_session(client_id, connect.version));
+        self.enter(conn, number, connect);
+        let present = resumed.is_some();
+        self.acknowledge_connect(conn, connect, present, assigned.as_deref(), actions);
+        self.state.statistics.clients_connected += 1;
+        let client = self.state.client(conn);
+        let notice = Notice::Connected { client, session_present: present };
+        self.hooks.notice(&notice, &mut self.orders);
+        self.state.resume(number, actions);
+    }
+
+    /// Ends the connection that uses the session now, and the session itself if it is not to go on. [MQTT-3.1.4-3]
+    fn take_over(&mut self, number: u32, clean_start: bool, actions: &mut Actions) {
+        let hot = self.state.hot[number as usize];
+        let client_id = self.state.sessions.get(number).client_id.clone();
+        if hot.online {
+            self.end(hot.conn, End::TakenOver, actions);
+        }
+        if clean_start && self.state.sessions.find(&client_id) == Some(number) {
+            self.end_session(number, SessionEnd::Conflict, actions);
+        }
+    }
+
+    /// Ties connection and session together, and keeps what the CONNECT says.
+    fn enter(&mut self, conn: ConnId, number: u32, connect: &Connect<'_>) {
+        let now = self.state.now;
+        let packet_bytes_max = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        let expiry_s = self.granted_expiry_s(connect);
+        let limits = &self.state.config.limits;
+        let receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
+        let inflight_max = limits.inflight_max.min(receive_maximum).max(1);
+        let session = self.state.sessions.get_mut(number);
+        session.version = connect.version;
+        session.username = connect.username.map(Into::into);
+        session.expiry_s = expiry_s;
+        session.inflight_max = inflight_max;
+        session.will = connect.will.as_ref().map(|will| Box::new(keep_will(will)));
+        let timers = [session.timer.take(), session.will_timer.take()];
+        for timer in timers {
+            self.state.cancel_timer(timer);
+        }
+        self.state.attach(number, conn, packet_bytes_max);
+        let silence_max = (connect.keep_alive_s > 0)
+            .then(|| Duration::from_millis(u64::from(connect.keep_alive_s) * 1500));
+        let version = connect.version;
+        let live = Live { session: number, version, silence_max, last_received: now, held: None };
+        self.set_phase(conn, Phase::Live(live));
+        let timer = silence_max.map(|max| self.state.set_timer(now + max, Due::KeepAlive(conn)));
+        if let Some(connection) = self.state.connections.get_mut(conn) {
+            let connect_deadline = core::mem::replace(&mut connection.timer, timer);
+            self.state.cancel_timer(connect_deadline);
+        }
+        if let Some(every) = self.state.config.retry_interval
+            && version != Version::V5
+        {
+            let timer = self.state.set_timer(now + every, Due::Retry(number));
+            self.state.sessions.get_mut(number).timer = Some(timer);
+        }
+    }
+
+    /// How long the session outlives its connections: what the client asks for, up to our cap. [MQTT 5.0, 3.1.2.11.2]
+    fn granted_expiry_s(&self, connect: &Connect<'_>) -> u32 {
+        let asked = match connect.version {
+            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
+            Version::V31 | Version::V311 if connect.clean_start => 0,
+            Version::V31 | Version::V311 => u32::MAX,
+        };
+        asked.min(self.state.config.session_expiry_max_s)
+    }
+
+    fn acknowledge_connect(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        session_present: bool,
+        assigned: Option<&str>,
+        actions: &mut Actions,
+    ) {
+        let properties = match connect.version {
+            Version::V5 => self.connack_properties(connect, assigned),
+            Version::V31 | Version::V311 => PropertiesBuf::default(),
+        };
+        let connack = ConnAck {
+            session_present,
+            reason: ReasonCode::SUCCESS,
+            properties: properties.as_properties(),
+        };
+        self.state.send(conn, &ServerPacket::ConnAck(connack), actions);
+    }
+
+    /// What a 5.0 client must know of our bounds. [MQTT 5.0, 3.2.2.3]
+    fn connack_properties(&self, connect: &Connect<'_>, assigned: Option<&str>) -> PropertiesBuf {
+        let limits = &self.state.config.limits;
+        let mut properties = PropertiesBuf::default();
+        let mut push = |property| {
+            properties.push(property).expect("our own limits can be told");
+        };
+        let asked = connect.properties.session_expiry_interval().unwrap_or(0);
+        let granted = self.granted_expiry_s(connect);
+        if granted != asked {
+            push(Property::SessionExpiryInterval(granted));
+        }
+        if limits.receive_maximum != u16::MAX {
+            push(Property::ReceiveMaximum(limits.receive_maximum.max(1)));
+        }
+        push(Property::MaximumPacketSize(limits.packet_bytes_max));
+        if let Some(client_id) = assigned {
+            push(Property::AssignedClientIdentifier(client_id));
+        }
+        push(Property::SharedSubscriptionAvailable(false));
+        properties
+    }
+
+    /// A client identifier that nobody can guess and nobody uses. [MQTT-3.1.3-6]
+    fn assign_client_id(&self, conn: ConnId) -> String {
+        let mut id = String::from("auto-");
+        for byte in self.state.link(conn).entropy {
+            write!(id, "{byte:02x}").expect("writing to a string never fails");
+        }
+        while self.state.sessions.find(&id).is_some() {
+            id.push('x');
+        }
+        id
+    }
+
+    pub(super) fn set_phase(&mut self, conn: ConnId, phase: Phase) {
+        if let Some(connection) = self.state.connections.get_mut(conn) {
+            connection.phase = phase;
+        }
+    }
+}
+
+/// Topics that only the server writes.
+pub(super) fn is_server_topic(topic: &str) -> bool {
+    topic.starts_with("$SYS/") || topic.starts_with("$CONTROL/")
+}
+
+fn keep_will(will: &Will<'_>) -> KeptWill {
+    KeptWill {
+        message: Arc::new(Message {
+            topic: will.topic.as_str().into(),
+            payload: Bytes::copy_from_slice(will.payload),
+            properties: message::forwardable(will.properties).as_ref().into(),
+            qos: will.qos,
+            retain: will.retain,
+            expires: None,
+        }),
+        expiry_s: will.properties.message_expiry_interval(),
+        delay_s: will.properties.will_delay_interval().unwrap_or(0),
+    }
+}

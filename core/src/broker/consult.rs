@@ -1,0 +1,209 @@
+//! Open questions: what a hook answers later.
+//!
+//! A ticket ends exactly once: ruled, timed out (refused), or its connection ended. While it is open its connection is
+//! held, so there is at most one for each connection.
+
+use super::{Action, Actions, Broker, Flow, permit::Judged, state::Due};
+use crate::{
+    hooks::{Question, Verdict},
+    id::{ConnId, Ticket},
+    packet::{ClientPacket, QoS, Version},
+    reason::ReasonCode,
+    timer::TimerKey,
+};
+use alloc::{boxed::Box, vec::Vec};
+use bytes::Bytes;
+
+/// The open questions.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    open: Option<Open>,
+}
+
+/// A question and how far the chain had got.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) conn: ConnId,
+    pub(super) version: Version,
+    /// The set that answers.
+    pub(super) hook: u16,
+    /// The packet as it was received, encoded again.
+    pub(super) packet: Bytes,
+    /// For a CONNECT: the highest refusal so far.
+    pub(super) worst: ReasonCode,
+    /// For a SUBSCRIBE: what was granted so far.
+    pub(super) granted: Vec<Result<QoS, ReasonCode>>,
+    timer: Option<TimerKey>,
+}
+
+impl Tickets {
+    fn open(&mut self, open: Open) -> Ticket {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, open: None });
+            u32::try_from(self.slots.len() - 1).expect("one ticket a connection")
+        });
+        let entry = &mut self.slots[slot as usize];
+        entry.open = Some(open);
+        Ticket { slot, generation: entry.generation }
+    }
+
+    fn close(&mut self, ticket: Ticket) -> Option<Open> {
+        let entry = self.slots.get_mut(ticket.slot as usize)?;
+        if entry.generation != ticket.generation {
+            return None;
+        }
+        let open = entry.open.take()?;
+        entry.generation = entry.generation.wrapping_add(1);
+        self.free.push(ticket.slot);
+        Some(open)
+    }
+
+    fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Open> {
+        let entry = self.slots.get_mut(ticket.slot as usize)?;
+        entry.open.as_mut().filter(|_| entry.generation == ticket.generation)
+    }
+}
+
+impl Broker {
+    /// Opens a ticket for `packet` and asks for a verdict. The caller holds the connection.
+    pub(super) fn ask(
+        &mut self,
+        conn: ConnId,
+        version: Version,
+        packet: &ClientPacket<'_>,
+        so_far: SoFar,
+        actions: &mut Actions,
+    ) -> Ticket {
+        let mut encoded = Vec::new();
+        packet.encode(version, &mut encoded).expect("a decoded packet can be encoded again");
+        let packet = Bytes::from(encoded);
+        let SoFar { hook, worst, granted } = so_far;
+        let question = self.question(conn, version, packet.clone(), granted.clone());
+        let open = Open { conn, version, hook, packet, worst, granted, timer: None };
+        let ticket = self.state.tickets.open(open);
+        let at = self.state.now + self.state.config.limits.verdict_deadline;
+        let timer = self.state.set_timer(at, Due::Verdict(ticket));
+        if let Some(open) = self.state.tickets.get_mut(ticket) {
+            open.timer = Some(timer);
+        }
+        actions.push(Action::Consult { ticket, hook, question: Box::new(question) });
+        ticket
+    }
+
+    fn question(
+        &self,
+        conn: ConnId,
+        version: Version,
+        packet: Bytes,
+        granted: Vec<Result<QoS, ReasonCode>>,
+    ) -> Question {
+        let link = *self.state.link(conn);
+        let live = self.state.connections.get(conn).and_then(|c| c.live()).is_some();
+        let mut question = Question {
+            link,
+            client_id: Default::default(),
+            username: None,
+            version,
+            granted,
+            packet,
+        };
+        let (client_id, username) = if live {
+            let client = self.state.client(conn);
+            (client.client_id.into(), client.username.map(Into::into))
+        } else {
+            match question.packet() {
+                ClientPacket::Connect(connect) => {
+                    (connect.client_id.into(), connect.username.map(Into::into))
+                }
+                _ => Default::default(),
+            }
+        };
+        question.client_id = client_id;
+        question.username = username;
+        question
+    }
+
+    /// A verdict came: the chain goes on behind the set that gave it.
+    pub(super) fn on_ruled(
+        &mut self,
+        ticket: Ticket,
+        verdict: Verdict,
+        actions: &mut Actions,
+    ) -> Flow {
+        let Some(open) = self.close_ticket(ticket) else {
+            self.state.statistics.verdicts_late += 1;
+            return Flow::Continue;
+        };
+        let packet = open.packet.clone();
+        let conn = open.conn;
+        match crate::codec::decode_again(&packet, open.version) {
+            ClientPacket::Connect(connect) => {
+                self.on_connect_ruled(&open, &connect, verdict, actions);
+            }
+            ClientPacket::Publish(publish) => {
+                self.state.live_mut(conn).held = None;
+                self.on_publish_ruled(&open, &publish, verdict, actions);
+            }
+            ClientPacket::Subscribe(subscribe) => {
+                self.state.live_mut(conn).held = None;
+                self.on_subscribe_ruled(&open, &subscribe, verdict, actions);
+            }
+            _ => unreachable!("only CONNECT, PUBLISH and SUBSCRIBE are asked about"),
+        }
+        self.resume_if_free(conn, actions);
+        Flow::Continue
+    }
+
+    /// Ends a ticket and its timer.
+    pub(super) fn close_ticket(&mut self, ticket: Ticket) -> Option<Open> {
+        let open = self.state.tickets.close(ticket)?;
+        self.state.cancel_timer(open.timer);
+        Some(open)
+    }
+
+    /// Reads on, unless the next set asked again or the connection was ended.
+    fn resume_if_free(&self, conn: ConnId, actions: &mut Actions) {
+        let live = self.state.connections.get(conn).and_then(|connection| connection.live());
+        if live.is_some_and(|live| live.held.is_none()) {
+            actions.push(Action::Resume { conn });
+        }
+    }
+}
+
+/// What was decided before a set answered `Ask`.
+#[derive(Debug)]
+pub(super) struct SoFar {
+    pub(super) hook: u16,
+    pub(super) worst: ReasonCode,
+    pub(super) granted: Vec<Result<QoS, ReasonCode>>,
+}
+
+impl SoFar {
+    pub(super) fn at(hook: u16) -> Self {
+        Self { hook, worst: ReasonCode::SUCCESS, granted: Vec::new() }
+    }
+}
+
+impl Open {
+    /// The set after the one that answered.
+    pub(super) fn next_hook(&self) -> u16 {
+        self.hook.saturating_add(1)
+    }
+}
+
+/// A verdict on a packet that is permitted or refused as a whole.
+pub(super) fn judged(verdict: Verdict) -> Judged {
+    match verdict {
+        Verdict::Permit => Judged::Permitted,
+        Verdict::Refuse(reason) => Judged::Refused(super::permit::refusal(reason)),
+        // A grant answers only a SUBSCRIBE; for anything else it fails closed.
+        Verdict::Grant(_) => Judged::Refused(ReasonCode::NOT_AUTHORIZED),
+    }
+}

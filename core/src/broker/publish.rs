@@ -1,0 +1,255 @@
+//! PUBLISH from a client: check, ask, acknowledge, store, route. [MQTT 5.0, 3.3 and 4.3]
+
+use super::{
+    Actions, Broker, Flow,
+    connect::is_server_topic,
+    consult::{self, Open, SoFar},
+    permit::{self, Allowed, Judged},
+    state::State,
+};
+use crate::{
+    hooks::{Refusal, Verdict},
+    id::ConnId,
+    message::{self, Incoming, Payload},
+    packet::{Ack, ClientPacket, PacketId, Publish, QoS, ServerPacket, Version},
+    reason::ReasonCode,
+    topic,
+};
+
+const ALIAS_NOT_OFFERED: Refusal = Refusal {
+    reason: ReasonCode::TOPIC_ALIAS_INVALID,
+    what: "a topic alias, though the server's Topic Alias Maximum is 0",
+    rule: "MQTT-3.2.2-18",
+};
+
+const TOO_MANY_UNACKNOWLEDGED: Refusal = Refusal {
+    reason: ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
+    what: "more unacknowledged messages than the server's Receive Maximum",
+    rule: "MQTT-3.3.4-7",
+};
+
+const TOO_DEEP: Refusal = Refusal {
+    reason: ReasonCode::TOPIC_NAME_INVALID,
+    what: "a topic name with more levels than this server takes",
+    rule: "limit topic_levels_max",
+};
+
+impl Broker {
+    pub(super) fn on_publish(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
+        self.state.statistics.messages_received[publish.qos as usize] += 1;
+        if let Some(packet_id) = self.state.repeats(conn, publish) {
+            // [MQTT-4.3.3-10]
+            let ack = ServerPacket::PubRec(Ack::success(packet_id));
+            self.state.send(conn, &ack, actions);
+            return Flow::Continue;
+        }
+        if let Err(refusal) = self.state.check_publish(conn, publish) {
+            self.refuse(conn, refusal, actions);
+            return Flow::Continue;
+        }
+        self.judge_publish(conn, publish, 0, actions)
+    }
+
+    /// Asks the hook sets from number `from` on, then takes or refuses the message.
+    fn judge_publish(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        from: u16,
+        actions: &mut Actions,
+    ) -> Flow {
+        let judged = if is_server_topic(publish.topic) {
+            Judged::Refused(ReasonCode::NOT_AUTHORIZED)
+        } else {
+            permit::publish(&mut self.hooks, from, &self.state.client(conn), publish)
+        };
+        self.conclude_publish(conn, publish, judged, actions)
+    }
+
+    fn conclude_publish(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        judged: Judged,
+        actions: &mut Actions,
+    ) -> Flow {
+        match judged {
+            Judged::Permitted => {
+                let message = incoming(publish, &self.state);
+                let allowed = permit::permitted(judged, message);
+                self.state.accept_publish(conn, publish, allowed, actions);
+            }
+            Judged::Refused(reason) => self.state.refuse_publish(conn, publish, reason, actions),
+            Judged::Asked(hook) => {
+                let version = self.state.live(conn).version;
+                let packet = ClientPacket::Publish(publish.clone());
+                let ticket = self.ask(conn, version, &packet, SoFar::at(hook), actions);
+                self.state.live_mut(conn).held = Some(ticket);
+                return Flow::Hold;
+            }
+        }
+        Flow::Continue
+    }
+
+    /// The verdict on a PUBLISH.
+    pub(super) fn on_publish_ruled(
+        &mut self,
+        open: &Open,
+        publish: &Publish<'_>,
+        verdict: Verdict,
+        actions: &mut Actions,
+    ) {
+        // Held again or not: `on_ruled` resumes reading only if not.
+        let _ = match consult::judged(verdict) {
+            Judged::Permitted => {
+                self.judge_publish(open.conn, publish, open.next_hook(), actions)
+            }
+            refused => self.conclude_publish(open.conn, publish, refused, actions),
+        };
+    }
+}
+
+impl State {
+    /// The identifier of a QoS 2 message that was taken already. [MQTT-4.3.3-10]
+    fn repeats(&mut self, conn: ConnId, publish: &Publish<'_>) -> Option<PacketId> {
+        if publish.qos != QoS::ExactlyOnce {
+            return None;
+        }
+        let packet_id = publish.packet_id?;
+        self.session_of(conn).inbound.contains(packet_id).then_some(packet_id)
+    }
+
+    fn check_publish(&mut self, conn: ConnId, publish: &Publish<'_>) -> Result<(), Refusal> {
+        if !publish.properties.is_empty() && publish.properties.topic_alias().is_some() {
+            return Err(ALIAS_NOT_OFFERED);
+        }
+        if topic::depth(publish.topic) > usize::from(self.config.limits.topic_levels_max) {
+            return Err(TOO_DEEP);
+        }
+        // QoS 1 is acknowledged in the turn it comes, so only QoS 2 can pile up.
+        let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
+        if publish.qos == QoS::ExactlyOnce
+            && self.session_of(conn).inbound.len() >= receive_maximum
+        {
+            return Err(TOO_MANY_UNACKNOWLEDGED);
+        }
+        Ok(())
+    }
+
+    /// Acknowledges, stores and routes a message that is permitted.
+    fn accept_publish(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        message: Option<Allowed<Incoming<'_>>>,
+        actions: &mut Actions,
+    ) {
+        if let (QoS::ExactlyOnce, Some(packet_id)) = (publish.qos, publish.packet_id) {
+            self.session_of(conn).inbound.take(packet_id);
+        }
+        self.acknowledge(conn, publish, ReasonCode::SUCCESS, actions);
+        let origin = self.live(conn).session;
+        if let Some(message) = message {
+            self.take_message(Some(origin), message, actions);
+        }
+    }
+
+    /// Refuses a message: 5.0 clients read why, older ones get the usual acknowledgement. [MQTT-3.3.5-2]
+    fn refuse_publish(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+        actions: &mut Actions,
+    ) {
+        let told = self.live(conn).version == Version::V5;
+        let reason = if told { publish_refusal(reason) } else { ReasonCode::SUCCESS };
+        if let (false, QoS::ExactlyOnce, Some(id)) = (told, publish.qos, publish.packet_id) {
+            // The client goes on with PUBREL as if the message had been taken.
+            self.session_of(conn).inbound.take(id);
+        }
+        self.acknowledge(conn, publish, reason, actions);
+    }
+
+    fn acknowledge(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        reason: ReasonCode,
+        actions: &mut Actions,
+    ) {
+        let Some(packet_id) = publish.packet_id else { return };
+        let ack = Ack::with_reason(packet_id, reason);
+        let packet = match publish.qos {
+            QoS::AtMostOnce => return,
+            QoS::AtLeastOnce => ServerPacket::PubAck(ack),
+            QoS::ExactlyOnce => ServerPacket::PubRec(ack),
+        };
+        self.send(conn, &packet, actions);
+    }
+
+    /// The one door for messages from anywhere: stores what is to be retained, then routes. Returns the number of
+    /// sessions it was sent to or queued for.
+    pub(super) fn take_message(
+        &mut self,
+        origin: Option<u32>,
+        message: Allowed<Incoming<'_>>,
+        actions: &mut Actions,
+    ) -> u32 {
+        let mut message = message.into_inner();
+        if message.retain {
+            self.retain(&mut message);
+        }
+        self.route(origin, message, actions)
+    }
+
+    /// [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
+    fn retain(&mut self, message: &mut Incoming<'_>) {
+        let limits = &self.config.limits;
+        if message.payload.as_slice().is_empty() {
+            self.retained.remove(message.topic);
+        } else {
+            let room = self.retained.contains(message.topic)
+                || self.retained.len() < limits.retained_messages_max as usize;
+            let kept = message.keep();
+            if room && self.retained.bytes() + kept.cost_bytes() <= limits.retained_bytes_max {
+                self.retained.store(kept);
+            } else {
+                self.statistics.retained_refused += 1;
+            }
+        }
+        self.statistics.retained_current =
+            u32::try_from(self.retained.len()).unwrap_or(u32::MAX);
+    }
+}
+
+/// The message in a PUBLISH; it borrows whatever the packet borrows.
+fn incoming<'a>(publish: &Publish<'a>, state: &State) -> Incoming<'a> {
+    let properties = publish.properties;
+    Incoming {
+        topic: publish.topic,
+        payload: Payload::Borrowed(publish.payload),
+        properties: message::forwardable(properties),
+        qos: publish.qos,
+        retain: publish.retain,
+        expires: if properties.is_empty() { None } else { message::expiry(properties, state.now) },
+    }
+}
+
+/// The codes that PUBACK and PUBREC may carry. [MQTT-3.4.2-1] [MQTT-3.5.2-1]
+fn publish_refusal(reason: ReasonCode) -> ReasonCode {
+    match reason {
+        ReasonCode::UNSPECIFIED_ERROR
+        | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
+        | ReasonCode::NOT_AUTHORIZED
+        | ReasonCode::TOPIC_NAME_INVALID
+        | ReasonCode::QUOTA_EXCEEDED
+        | ReasonCode::PAYLOAD_FORMAT_INVALID => reason,
+        _ => ReasonCode::NOT_AUTHORIZED,
+    }
+}

@@ -1,0 +1,111 @@
+//! One network connection, from `Opened` to `Closed`.
+
+use crate::{
+    broker::Link,
+    id::{ConnId, Ticket},
+    packet::Version,
+    time::Instant,
+    timer::TimerKey,
+};
+use core::time::Duration;
+
+/// What the broker knows of a connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    pub(crate) link: Link,
+    pub(crate) phase: Phase,
+    /// The deadline of the CONNECT, later the keep alive.
+    pub(crate) timer: Option<TimerKey>,
+}
+
+/// ```text
+/// Opened -> AwaitConnect --CONNECT--> Asking --permit--> Live --DISCONNECT, error, takeover--> Closing -> Closed
+///                |                      |                                                       ^
+///                +--deadline, refusal---+-------------------------------------------------------+
+/// ```
+/// A CONNECT that no hook asks about goes from `AwaitConnect` to `Live` at once.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Nothing was received yet.
+    AwaitConnect,
+    /// The CONNECT is in question. It has had no effect.
+    Asking(Ticket),
+    /// Accepted.
+    Live(Live),
+    /// `Close` was ordered; whatever is reported of it before `Closed` is ignored.
+    Closing,
+}
+
+/// A connection with a session.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Its place in the table of sessions.
+    pub(crate) session: u32,
+    pub(crate) version: Version,
+    /// One and a half times the client's keep alive; none if that is 0. [MQTT-3.1.2-22]
+    pub(crate) silence_max: Option<Duration>,
+    pub(crate) last_received: Instant,
+    /// The question that holds it: nothing is read so long.
+    pub(crate) held: Option<Ticket>,
+}
+
+impl Connection {
+    pub(crate) fn live(&self) -> Option<&Live> {
+        match &self.phase {
+            Phase::Live(live) => Some(live),
+            Phase::AwaitConnect | Phase::Asking(_) | Phase::Closing => None,
+        }
+    }
+
+    pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
+        match &mut self.phase {
+            Phase::Live(live) => Some(live),
+            Phase::AwaitConnect | Phase::Asking(_) | Phase::Closing => None,
+        }
+    }
+}
+
+/// All connections, by the slots that the driver mints.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    slots: alloc::vec::Vec<Option<Connection>>,
+    len: u32,
+}
+
+impl Connections {
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Files a new connection. The driver must not use a slot twice at a time (contract of `Opened`).
+    pub(crate) fn open(&mut self, connection: Connection) {
+        let slot = connection.id.slot as usize;
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        assert!(self.slots[slot].is_none(), "I9: a slot is opened again only after Closed");
+        self.slots[slot] = Some(connection);
+        self.len += 1;
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn close(&mut self, conn: ConnId) -> Option<Connection> {
+        self.get(conn)?;
+        self.len -= 1;
+        self.slots[conn.slot as usize].take()
+    }
+
+    pub(crate) fn get(&self, conn: ConnId) -> Option<&Connection> {
+        self.slots.get(conn.slot as usize)?.as_ref().filter(|connection| connection.id == conn)
+    }
+
+    pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
+        self.slots.get_mut(conn.slot as usize)?.as_mut().filter(|connection| connection.id == conn)
+    }
+
+    /// All connections, by slot.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.slots.iter().flatten().map(|connection| connection.id)
+    }
+}

@@ -1,0 +1,225 @@
+//! Retained messages: the last one of each topic, and the walk that replays them to a new subscription.
+//!
+//! The store is ordered by topic. So a replay is a cursor that survives any change between two steps, the order of
+//! replay is the order of topics, and a filter reads only the range that its literal beginning allows.
+
+use crate::{
+    message::Message,
+    packet::QoS,
+    time::Instant,
+    topic,
+};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
+use core::ops::Bound;
+
+/// All retained messages.
+#[derive(Debug, Default)]
+pub(crate) struct Retained {
+    topics: BTreeMap<Box<str>, Entry>,
+    bytes: u64,
+    /// How often anything was stored or removed.
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Arc<Message>,
+    /// The value of `changes` when it was stored.
+    changed: u64,
+}
+
+/// The retained messages that one subscription still gets.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    /// The filter as the client wrote it.
+    pub(crate) filter: Box<str>,
+    pub(crate) granted: QoS,
+    pub(crate) identifier: u32,
+    /// The last topic looked at.
+    cursor: Option<Box<str>>,
+    /// A topic changed later was delivered live already; replaying it would be stale.
+    as_of: u64,
+}
+
+/// What [`Retained::next`] found.
+pub(crate) enum Step {
+    /// A message that matches.
+    Message(Arc<Message>),
+    /// None among the topics looked at; there are more.
+    Pause,
+    /// There are no more.
+    End,
+}
+
+impl Retained {
+    pub(crate) fn len(&self) -> usize {
+        self.topics.len()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Stores a message in the place of the topic's former one. [MQTT-3.3.1-5]
+    pub(crate) fn store(&mut self, message: Arc<Message>) {
+        self.changes += 1;
+        self.bytes += message.cost_bytes();
+        let topic = message.topic.clone();
+        let entry = Entry { message, changed: self.changes };
+        if let Some(former) = self.topics.insert(topic, entry) {
+            self.bytes -= former.message.cost_bytes();
+        }
+    }
+
+    /// Removes a topic's message. [MQTT-3.3.1-6]
+    pub(crate) fn remove(&mut self, topic: &str) {
+        self.changes += 1;
+        if let Some(former) = self.topics.remove(topic) {
+            self.bytes -= former.message.cost_bytes();
+        }
+    }
+
+    pub(crate) fn contains(&self, topic: &str) -> bool {
+        self.topics.contains_key(topic)
+    }
+
+    /// A walk over what matches `filter` now.
+    pub(crate) fn replay(&self, filter: &str, granted: QoS, identifier: u32) -> Replay {
+        Replay { filter: filter.into(), granted, identifier, cursor: None, as_of: self.changes }
+    }
+
+    /// Walks on until a message matches, looking at no more than `*budget` topics. Removes what has expired.
+    pub(crate) fn next(&mut self, replay: &mut Replay, now: Instant, budget: &mut u32) -> Step {
+        loop {
+            let found = match self.look(replay, budget) {
+                Look::Found(topic) => topic,
+                Look::Pause => return Step::Pause,
+                Look::End => return Step::End,
+            };
+            replay.cursor = Some(found.clone());
+            let Some(entry) = self.topics.get(&found) else { continue };
+            if entry.message.is_expired(now) {
+                self.remove(&found);
+            } else if entry.changed <= replay.as_of {
+                return Step::Message(entry.message.clone());
+            }
+        }
+    }
+
+    fn look(&self, replay: &mut Replay, budget: &mut u32) -> Look {
+        let path = topic::path_of(&replay.filter);
+        let literal = literal_beginning(path);
+        let from = match &replay.cursor {
+            Some(topic) => Bound::Excluded(&**topic),
+            None => Bound::Included(literal),
+        };
+        let mut last = None;
+        for (topic, _) in self.topics.range::<str, _>((from, Bound::Unbounded)) {
+            if !topic.starts_with(literal) {
+                return Look::End;
+            }
+            if *budget == 0 {
+                replay.cursor = last.cloned().or(replay.cursor.take());
+                return Look::Pause;
+            }
+            *budget -= 1;
+            if topic::matches(path, topic) {
+                return Look::Found(topic.clone());
+            }
+            last = Some(topic);
+        }
+        Look::End
+    }
+}
+
+enum Look {
+    Found(Box<str>),
+    Pause,
+    End,
+}
+
+/// What every matching topic begins with: `a/b` for `a/b/#`, which matches `a/b` itself, `a/` for `a/+/c`.
+fn literal_beginning(path: &str) -> &str {
+    let end = path.find(['+', '#']).unwrap_or(path.len());
+    let literal = &path[..end];
+    if path[end..].starts_with('#') { literal.strip_suffix('/').unwrap_or(literal) } else { literal }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{string::String, string::ToString, vec::Vec};
+    use bytes::Bytes;
+
+    const NOW: Instant = Instant::from_millis(1000);
+
+    #[test]
+    fn a_filter_replays_what_it_matches_in_the_order_of_topics() {
+        let mut retained = filled(&["a", "a/b", "a!c", "ab", "a/b/c", "b", "$x/a"]);
+        assert_eq!(walk(&mut retained, "a/#", 100), ["a", "a/b", "a/b/c"]);
+        assert_eq!(walk(&mut retained, "+", 100), ["a", "a!c", "ab", "b"]);
+        assert_eq!(walk(&mut retained, "a/b", 100), ["a/b"]);
+        assert_eq!(walk(&mut retained, "$x/#", 100), ["$x/a"]);
+        assert_eq!(walk(&mut retained, "#", 100).len(), 6);
+    }
+
+    #[test]
+    fn a_walk_in_small_steps_finds_the_same() {
+        let mut retained = filled(&["a/1", "a/2", "a/3", "b/1", "b/2", "c"]);
+        assert_eq!(walk(&mut retained, "+/2", 1), walk(&mut retained, "+/2", 100));
+    }
+
+    #[test]
+    fn i33_a_topic_changed_since_the_subscription_is_not_replayed() {
+        let mut retained = filled(&["a", "b"]);
+        let mut replay = retained.replay("#", QoS::AtMostOnce, 0);
+        retained.store(message("a", None));
+        assert!(matches!(next(&mut retained, &mut replay), Step::Message(m) if &*m.topic == "b"));
+        assert!(matches!(next(&mut retained, &mut replay), Step::End));
+    }
+
+    #[test]
+    fn i34_an_expired_message_is_never_replayed_and_is_removed() {
+        let mut retained = Retained::default();
+        retained.store(message("a", Some(NOW)));
+        let mut replay = retained.replay("#", QoS::AtMostOnce, 0);
+        assert!(matches!(next(&mut retained, &mut replay), Step::End));
+        assert_eq!((retained.len(), retained.bytes()), (0, 0));
+    }
+
+    fn walk(retained: &mut Retained, filter: &str, step: u32) -> Vec<String> {
+        let mut replay = retained.replay(filter, QoS::AtMostOnce, 0);
+        let mut topics = Vec::new();
+        loop {
+            let mut budget = step;
+            match retained.next(&mut replay, NOW, &mut budget) {
+                Step::Message(message) => topics.push(message.topic.to_string()),
+                Step::Pause => {}
+                Step::End => return topics,
+            }
+        }
+    }
+
+    fn next(retained: &mut Retained, replay: &mut Replay) -> Step {
+        retained.next(replay, NOW, &mut 100)
+    }
+
+    fn filled(topics: &[&str]) -> Retained {
+        let mut retained = Retained::default();
+        for topic in topics {
+            retained.store(message(topic, None));
+        }
+        retained
+    }
+
+    fn message(topic: &str, expires: Option<Instant>) -> Arc<Message> {
+        Arc::new(Message {
+            topic: topic.into(),
+            payload: Bytes::from_static(b"x"),
+            properties: [].into(),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            expires,
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! A session: what the broker keeps for a client identifier, with or without a connection. [MQTT 5.0, 4.1]
+
+mod inbound;
+mod outbound;
+mod queue;
+
+pub(crate) use inbound::Inbound;
+pub(crate) use outbound::{Outbound, Resend, Window};
+pub(crate) use queue::{Identifiers, Queue, Queued};
+
+use crate::{
+    message::Message,
+    packet::{SubscribeOptions, Version},
+    retained::Replay,
+    timer::TimerKey,
+};
+use alloc::{boxed::Box, collections::BTreeMap, collections::VecDeque, sync::Arc};
+
+/// The state of one session. What a fan-out needs of it stands in `Hot`, beside it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client_id: Box<str>,
+    pub(crate) username: Option<Box<str>>,
+    /// That of the last connection.
+    pub(crate) version: Version,
+    /// Seconds it outlives its connection: 0 for not at all, `u32::MAX` for ever.
+    pub(crate) expiry_s: u32,
+    /// How much may be in flight to it: our limit or its Receive Maximum, whichever is lower.
+    pub(crate) inflight_max: u16,
+    /// By filter as the client wrote it; ordered, so that ending a session has one order.
+    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    pub(crate) inbound: Inbound,
+    pub(crate) outbound: Outbound,
+    pub(crate) queue: Queue,
+    /// Retained messages still to be sent for new subscriptions.
+    pub(crate) replays: VecDeque<Replay>,
+    /// True while it stands in the broker's list of sessions with work to do.
+    pub(crate) runnable: bool,
+    pub(crate) will: Option<Box<KeptWill>>,
+    /// Its expiry while away; the next resend while connected.
+    pub(crate) timer: Option<TimerKey>,
+    /// The will's delay while away.
+    pub(crate) will_timer: Option<TimerKey>,
+}
+
+/// What a client asked for with one filter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Subscription {
+    pub(crate) options: SubscribeOptions,
+    /// 0 for none.
+    pub(crate) identifier: u32,
+}
+
+/// A will as it waits for its connection to end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct KeptWill {
+    pub(crate) message: Arc<Message>,
+    /// Its expiry interval counts from the moment it is published.
+    pub(crate) expiry_s: Option<u32>,
+    pub(crate) delay_s: u32,
+}
+
+impl Session {
+    pub(crate) fn new(client_id: &str, version: Version) -> Self {
+        Self {
+            client_id: client_id.into(),
+            username: None,
+            version,
+            expiry_s: 0,
+            inflight_max: 1,
+            subscriptions: BTreeMap::new(),
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            queue: Queue::default(),
+            replays: VecDeque::new(),
+            runnable: false,
+            will: None,
+            timer: None,
+            will_timer: None,
+        }
+    }
+
+    /// True if it goes on when its connection ends, so that messages in flight must be kept.
+    pub(crate) fn survives(&self) -> bool {
+        self.expiry_s > 0
+    }
+
+    /// True if something waits for room in the window or the connection's output.
+    pub(crate) fn has_backlog(&self) -> bool {
+        !self.queue.is_empty() || !self.replays.is_empty() || self.outbound.owes_resend()
+    }
+}

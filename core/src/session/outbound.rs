@@ -1,0 +1,259 @@
+//! QoS 1 and 2 messages to the client that await their acknowledgement, and their packet identifiers.
+//!
+//! ```text
+//! begin -> in flight --PUBACK-> done                  (QoS 1)
+//!                    --PUBREC-> releasing --PUBCOMP-> done   (QoS 2)
+//! ```
+//! A session that ends with its connection sends nothing twice, so it keeps no messages here, only identifiers.
+
+use super::queue::Queued;
+use crate::packet::{PacketId, QoS, Version};
+use alloc::collections::VecDeque;
+
+/// How much may be in flight at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Window {
+    /// Messages that await their acknowledgement.
+    pub(crate) inflight_max: u16,
+    /// Before 5.0: messages that await PUBCOMP.
+    pub(crate) releasing_max: u16,
+}
+
+/// The two lists, in the order of sending. Acknowledgements come in that order too, so look-ups end early.
+#[derive(Debug, Default)]
+pub(crate) struct Outbound {
+    inflight: VecDeque<Inflight>,
+    /// Await PUBCOMP. [MQTT-4.3.3-5]
+    releasing: VecDeque<PacketId>,
+    /// The first of `inflight` that was not sent on this connection yet; all before it were.
+    unsent_from: usize,
+    last: Option<PacketId>,
+    /// Identifiers after `last` that are known to be free: no search is needed so long.
+    free_run: u16,
+}
+
+#[derive(Debug)]
+struct Inflight {
+    packet_id: PacketId,
+    qos: QoS,
+    /// None in a session that ends with its connection.
+    kept: Option<Queued>,
+}
+
+/// A message to be sent again, with DUP and the identifier it had.
+#[derive(Debug)]
+pub(crate) struct Resend {
+    pub(crate) packet_id: PacketId,
+    pub(crate) queued: Queued,
+}
+
+impl Outbound {
+    /// True if one more message may be sent. [MQTT-3.3.4-9]
+    ///
+    /// In 5.0 a QoS 2 message occupies the window until PUBCOMP [MQTT 5.0, 4.9]; before, until PUBREC.
+    pub(crate) fn has_room(&self, version: Version, window: Window) -> bool {
+        let releasing = self.releasing.len();
+        let occupied = if version == Version::V5 {
+            self.unsent_from + releasing
+        } else if releasing >= usize::from(window.releasing_max) {
+            return false;
+        } else {
+            self.unsent_from
+        };
+        occupied < usize::from(window.inflight_max)
+    }
+
+    /// True while messages of an earlier connection wait to be sent again.
+    pub(crate) fn owes_resend(&self) -> bool {
+        self.unsent_from < self.inflight.len()
+    }
+
+    /// Takes an identifier for a new message. None if all 65,535 are in use.
+    pub(crate) fn begin(&mut self, qos: QoS, kept: Option<Queued>) -> Option<PacketId> {
+        debug_assert!(!self.owes_resend(), "S4: what was in flight goes out before anything new");
+        let packet_id = self.next_free()?;
+        self.inflight.push_back(Inflight { packet_id, qos, kept });
+        self.unsent_from += 1;
+        Some(packet_id)
+    }
+
+    /// PUBACK: ends a QoS 1 message. False if there is none with this identifier.
+    pub(crate) fn acknowledge(&mut self, packet_id: PacketId) -> bool {
+        self.remove(packet_id, QoS::AtLeastOnce).is_some()
+    }
+
+    /// PUBREC: the message is delivered and its release begins. False if no message with this identifier awaits it.
+    pub(crate) fn receive(&mut self, packet_id: PacketId) -> bool {
+        if self.remove(packet_id, QoS::ExactlyOnce).is_some() {
+            self.releasing.push_back(packet_id);
+            return true;
+        }
+        self.releasing.contains(&packet_id)
+    }
+
+    /// PUBREC with an error: the exchange ends. [MQTT-4.4.0-2]
+    pub(crate) fn reject(&mut self, packet_id: PacketId) -> bool {
+        self.remove(packet_id, QoS::ExactlyOnce).is_some()
+    }
+
+    /// PUBCOMP: frees the identifier.
+    pub(crate) fn complete(&mut self, packet_id: PacketId) -> bool {
+        match self.releasing.iter().position(|&id| id == packet_id) {
+            Some(at) => self.releasing.remove(at).is_some(),
+            None => false,
+        }
+    }
+
+    /// The next message of an earlier connection; it counts as sent from now on.
+    pub(crate) fn next_resend(&mut self) -> Option<Resend> {
+        let Inflight { packet_id, kept, .. } = self.inflight.get(self.unsent_from)?;
+        let resend = kept.clone().map(|queued| Resend { packet_id: *packet_id, queued });
+        debug_assert!(resend.is_some(), "a session that outlives its connection keeps messages");
+        self.unsent_from += 1;
+        resend
+    }
+
+    /// Forgets the message that [`next_resend`](Self::next_resend) just gave out: it will not be sent. [MQTT-3.1.2-25]
+    pub(crate) fn skip_resend(&mut self) {
+        self.unsent_from -= 1;
+        self.inflight.remove(self.unsent_from);
+    }
+
+    /// The identifiers that await PUBCOMP, in order.
+    pub(crate) fn releasing(&self) -> impl Iterator<Item = PacketId> + '_ {
+        self.releasing.iter().copied()
+    }
+
+    /// The connection has ended: nothing counts as sent any more.
+    pub(crate) fn disconnected(&mut self) {
+        self.unsent_from = 0;
+    }
+
+    /// What is in flight is to be sent once more on this connection; only before 5.0.
+    pub(crate) fn send_again(&mut self) {
+        self.unsent_from = 0;
+    }
+
+    /// True if nothing awaits anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inflight.is_empty() && self.releasing.is_empty()
+    }
+
+    fn remove(&mut self, packet_id: PacketId, qos: QoS) -> Option<Inflight> {
+        let at = self.inflight.iter().position(|entry| entry.packet_id == packet_id)?;
+        if self.inflight[at].qos != qos {
+            return None;
+        }
+        if at < self.unsent_from {
+            self.unsent_from -= 1;
+        }
+        self.inflight.remove(at)
+    }
+
+    fn next_free(&mut self) -> Option<PacketId> {
+        if self.free_run == 0 {
+            self.find_free_run()?;
+        }
+        let next = self.last.map_or(PacketId::MIN, PacketId::next);
+        self.free_run -= 1;
+        self.last = Some(next);
+        Some(next)
+    }
+
+    /// Moves `last` so that the identifier after it is free, and counts how many after it are.
+    fn find_free_run(&mut self) -> Option<()> {
+        const ALL: u32 = u16::MAX as u32;
+        let start = self.last.map_or(PacketId::MIN, PacketId::next);
+        let distance = |id: PacketId| {
+            (u32::from(id.get()) + ALL - u32::from(start.get())) % ALL
+        };
+        let mut used: alloc::vec::Vec<u32> = self
+            .inflight
+            .iter()
+            .map(|entry| entry.packet_id)
+            .chain(self.releasing.iter().copied())
+            .map(distance)
+            .collect();
+        used.sort_unstable();
+        let skipped = used.iter().zip(0u32..).take_while(|&(&at, expected)| at == expected).count();
+        let end = used.get(skipped).copied().unwrap_or(ALL);
+        let run = end - u32::try_from(skipped).ok()?;
+        if run == 0 {
+            return None;
+        }
+        let before = (u32::from(start.get()) - 1 + u32::try_from(skipped).ok()? + ALL - 1) % ALL + 1;
+        self.last = PacketId::new(u16::try_from(before).ok()?);
+        self.free_run = u16::try_from(run).unwrap_or(u16::MAX);
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window { inflight_max: 2, releasing_max: 1 };
+
+    #[test]
+    fn s12_identifiers_wrap_past_those_in_use_and_are_never_0() {
+        let mut outbound = Outbound::default();
+        let first = begin(&mut outbound, QoS::AtLeastOnce);
+        let second = begin(&mut outbound, QoS::ExactlyOnce);
+        assert!(outbound.receive(second));
+        assert_eq!((first.get(), second.get()), (1, 2));
+        for expected in 3..=u16::MAX {
+            let id = begin(&mut outbound, QoS::AtLeastOnce);
+            assert_eq!(id.get(), expected);
+            assert!(outbound.acknowledge(id));
+        }
+        assert_eq!(begin(&mut outbound, QoS::AtLeastOnce).get(), 3, "1 and 2 are still in use");
+    }
+
+    #[test]
+    fn s12_when_all_identifiers_are_in_use_there_is_none() {
+        let mut outbound = Outbound::default();
+        for _ in 1..=u16::MAX {
+            begin(&mut outbound, QoS::ExactlyOnce);
+        }
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, None), None);
+        assert!(outbound.receive(PacketId::new(40_000).unwrap()));
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, None), None);
+        assert!(outbound.complete(PacketId::new(40_000).unwrap()));
+        assert_eq!(begin(&mut outbound, QoS::AtLeastOnce).get(), 40_000);
+    }
+
+    #[test]
+    fn f2_acknowledgements_match_by_type() {
+        let mut outbound = Outbound::default();
+        let one = begin(&mut outbound, QoS::AtLeastOnce);
+        let two = begin(&mut outbound, QoS::ExactlyOnce);
+        assert!(!outbound.receive(one));
+        assert!(!outbound.acknowledge(two));
+        assert!(!outbound.complete(two));
+        assert!(outbound.acknowledge(one));
+        assert!(outbound.receive(two));
+        assert!(outbound.receive(two), "F3: a repeated PUBREC is known");
+        assert!(outbound.complete(two));
+        assert!(outbound.is_empty());
+    }
+
+    #[test]
+    fn the_window_of_5_0_reopens_at_pubcomp_the_older_at_pubrec() {
+        let mut outbound = Outbound::default();
+        let id = begin(&mut outbound, QoS::ExactlyOnce);
+        begin(&mut outbound, QoS::ExactlyOnce);
+        assert!(!outbound.has_room(Version::V5, WINDOW));
+        let wide = Window { releasing_max: 2, ..WINDOW };
+        assert!(!outbound.has_room(Version::V311, wide));
+        assert!(outbound.receive(id));
+        assert!(!outbound.has_room(Version::V5, WINDOW));
+        assert!(outbound.has_room(Version::V311, wide));
+        assert!(!outbound.has_room(Version::V311, WINDOW), "one awaits PUBCOMP");
+        assert!(outbound.complete(id));
+        assert!(outbound.has_room(Version::V5, WINDOW));
+    }
+
+    fn begin(outbound: &mut Outbound, qos: QoS) -> PacketId {
+        outbound.begin(qos, None).unwrap()
+    }
+}

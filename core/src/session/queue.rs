@@ -1,0 +1,147 @@
+//! Messages that wait for a session: for its client to come back, or for room in its window or output.
+//!
+//! When the queue is full, one message is lost for each that comes: the oldest QoS 0 in the queue; if there is none, the
+//! new one if that is QoS 0; else the oldest.
+
+use crate::{message::Message, packet::QoS};
+use alloc::{collections::VecDeque, sync::Arc};
+use smallvec::SmallVec;
+
+/// One message in a queue, as its receiver will get it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Queued {
+    pub(crate) message: Arc<Message>,
+    /// The lower of the message's and the subscription's.
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: Identifiers,
+}
+
+/// The subscription identifiers that a copy carries; hardly ever more than one.
+pub(crate) type Identifiers = SmallVec<[u32; 2]>;
+
+/// First in, first out, over all QoS levels. QoS 0 stands in a list of its own, so that dropping the oldest is cheap.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    qos0: VecDeque<(u64, Queued)>,
+    acknowledged: VecDeque<(u64, Queued)>,
+    arrived: u64,
+    bytes: u64,
+}
+
+impl Queue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.qos0.is_empty() && self.acknowledged.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.qos0.len() + self.acknowledged.len()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn push(&mut self, queued: Queued) {
+        self.bytes += queued.message.cost_bytes();
+        self.arrived += 1;
+        let list =
+            if queued.qos == QoS::AtMostOnce { &mut self.qos0 } else { &mut self.acknowledged };
+        list.push_back((self.arrived, queued));
+    }
+
+    /// The oldest message.
+    pub(crate) fn front(&self) -> Option<&Queued> {
+        let list = if self.qos0_is_older()? { &self.qos0 } else { &self.acknowledged };
+        list.front().map(|(_, queued)| queued)
+    }
+
+    /// Takes the oldest message.
+    pub(crate) fn pop(&mut self) -> Option<Queued> {
+        if self.qos0_is_older()? { self.pop_qos0() } else { self.pop_acknowledged() }
+    }
+
+    /// Takes the message that is to be lost so that a new one of `qos` can come; `None` if that is the new one itself.
+    pub(crate) fn pop_victim(&mut self, qos: QoS) -> Option<Queued> {
+        if !self.qos0.is_empty() {
+            self.pop_qos0()
+        } else if qos == QoS::AtMostOnce {
+            None
+        } else {
+            self.pop_acknowledged()
+        }
+    }
+
+    fn pop_qos0(&mut self) -> Option<Queued> {
+        let (_, queued) = self.qos0.pop_front()?;
+        Some(self.account_off(queued))
+    }
+
+    fn pop_acknowledged(&mut self) -> Option<Queued> {
+        let (_, queued) = self.acknowledged.pop_front()?;
+        Some(self.account_off(queued))
+    }
+
+    fn account_off(&mut self, queued: Queued) -> Queued {
+        self.bytes -= queued.message.cost_bytes();
+        if self.is_empty() {
+            // An idle session owns no buffer.
+            self.qos0 = VecDeque::new();
+            self.acknowledged = VecDeque::new();
+        }
+        queued
+    }
+
+    fn qos0_is_older(&self) -> Option<bool> {
+        match (self.qos0.front(), self.acknowledged.front()) {
+            (None, None) => None,
+            (Some(_), None) => Some(true),
+            (None, Some(_)) => Some(false),
+            (Some((a, _)), Some((b, _))) => Some(a < b),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn comes_out_in_the_order_it_went_in() {
+        let mut queue = Queue::default();
+        for (number, qos) in [1, 0, 2, 0, 1].into_iter().enumerate() {
+            queue.push(queued(number, qos));
+        }
+        let numbers: alloc::vec::Vec<_> =
+            core::iter::from_fn(|| queue.pop()).map(|queued| queued.message.topic.clone()).collect();
+        assert_eq!(numbers, ["0", "1", "2", "3", "4"].map(Into::into));
+        assert_eq!(queue.bytes(), 0);
+    }
+
+    #[test]
+    fn f6_the_oldest_qos_0_goes_first_then_the_new_one_then_the_front() {
+        let mut queue = Queue::default();
+        for (number, qos) in [1, 0, 2, 0].into_iter().enumerate() {
+            queue.push(queued(number, qos));
+        }
+        let mut victim = |qos| queue.pop_victim(qos).map(|queued| queued.message.topic);
+        assert_eq!(victim(QoS::AtLeastOnce).as_deref(), Some("1"));
+        assert_eq!(victim(QoS::AtMostOnce).as_deref(), Some("3"));
+        assert_eq!(victim(QoS::AtMostOnce), None);
+        assert_eq!(victim(QoS::ExactlyOnce).as_deref(), Some("0"));
+    }
+
+    fn queued(number: usize, qos: u8) -> Queued {
+        let qos = QoS::from_bits(qos).unwrap();
+        let message = Message {
+            topic: alloc::format!("{number}").into(),
+            payload: Bytes::new(),
+            properties: [].into(),
+            qos,
+            retain: false,
+            expires: None,
+        };
+        Queued { message: Arc::new(message), qos, retain: false, identifiers: Identifiers::new() }
+    }
+}
