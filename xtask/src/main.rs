@@ -1,3 +1,81 @@
-//! The project's own commands.
+//! The project's own commands, run as `cargo xtask`. Without dependencies, so that the first of them starts at once.
 
-fn main() {}
+mod fuzz;
+mod run;
+mod steps;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask test                          the whole check, all steps in order
+cargo xtask test --list                   the steps and their commands
+cargo xtask test --only STEP...           some of the steps
+cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not told otherwise
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match command(&arguments) {
+        Ok(code) => code,
+        Err(complaint) => {
+            eprintln!("xtask: {complaint}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Obeys the command line.
+///
+/// # Errors
+/// What is wrong with the arguments, and what would be right.
+fn command(arguments: &[&str]) -> Result<ExitCode, String> {
+    Ok(match *arguments {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        ["test"] => run::steps(steps::STEPS.iter()),
+        ["test", "--list"] => {
+            print!("{}", steps::list());
+            ExitCode::SUCCESS
+        }
+        ["test", "--only", ref names @ ..] if !names.is_empty() => {
+            run::steps(steps::named(names)?.into_iter())
+        }
+        ["fuzz", target] => fuzz::run(target, 5)?,
+        ["fuzz", target, "--minutes", minutes] => {
+            let minutes = minutes.parse().map_err(|_| {
+                format!("--minutes takes a whole number of minutes, not {minutes:?}")
+            })?;
+            fuzz::run(target, minutes)?
+        }
+        _ => {
+            return Err(format!(
+                "{arguments:?} is not a command. These are:\n{USAGE}"
+            ));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_command_is_answered_with_the_known_ones() {
+        let complaint = command(&["tset"]).unwrap_err();
+        assert!(complaint.contains("tset") && complaint.contains("cargo xtask test --only"));
+    }
+
+    #[test]
+    fn only_without_a_step_is_no_command() {
+        assert!(command(&["test", "--only"]).is_err());
+    }
+
+    #[test]
+    fn minutes_are_a_number() {
+        let complaint = command(&["fuzz", "topics", "--minutes", "soon"]).unwrap_err();
+        assert!(complaint.contains("soon"));
+    }
+}

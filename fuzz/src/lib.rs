@@ -1,0 +1,16 @@
+//! What the fuzz targets check, as plain functions on bytes: they return if all is well and panic if not.
+//!
+//! The fuzzer calls them with what it makes up, the test `fuzz_corpus` with what is kept under `corpus/`.
+#![forbid(unsafe_code)]
+
+mod seeds;
+mod topics;
+
+pub use seeds::{Seed, seeds};
+pub use topics::topics;
+
+/// A target: its name, which is also that of its corpus, and its check.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[("topics", topics)];
