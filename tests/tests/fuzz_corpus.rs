@@ -16,11 +16,13 @@ fn inputs(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let directory = corpus().join(target);
     let files =
         fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
-    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    let mut paths: Vec<_> = files
+        .map(|file| file.expect("a readable directory").path())
+        .collect();
     paths.sort();
     paths
         .into_iter()
-        .map(|path| (path.clone(), fs::read(&path).unwrap()))
+        .map(|path| (path.clone(), fs::read(&path).expect("a readable file")))
         .collect()
 }
 
