@@ -22,7 +22,7 @@ pub(crate) const STEPS: &[Step] = &[
         proves: "what the other steps need is there",
         commands: &[
             "{ cargo fmt --version && cargo clippy --version; } || rustup component add rustfmt clippy",
-            "if [ -e tests/interop/install.sh ]; then sh tests/interop/install.sh; fi",
+            "if [ -e tests/interop/install.sh ]; then tests/interop/install.sh; fi",
         ],
     },
     Step {
@@ -40,7 +40,7 @@ pub(crate) const STEPS: &[Step] = &[
         commands: &[
             "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings",
             "cargo clippy --manifest-path core/no-std/Cargo.toml --locked -- -D warnings",
-            "cargo clippy --manifest-path fuzz/Cargo.toml --lib --locked -- -D warnings",
+            "cargo clippy --manifest-path fuzz/Cargo.toml --lib --examples --locked -- -D warnings",
         ],
     },
     Step {
@@ -75,7 +75,7 @@ pub(crate) const STEPS: &[Step] = &[
         proves: "foreign clients get on with the release build of the command",
         commands: &[
             "cargo build --release --locked --package sanderling",
-            "cargo test --package sanderling-tests --features interop --locked",
+            "cargo test --workspace --features sanderling-tests/interop --locked --test interop",
         ],
     },
 ];
