@@ -1,0 +1,123 @@
+//! Foreign clients against the real `sanderling` process: every client, driver, version and scenario is one test, named
+//! so: `mio::paho::v5_0::retained`.
+//!
+//! ```text
+//! tests/interop/install.sh
+//! cargo test -p sanderling-tests --features interop --test interop
+//! ```
+//!
+//! - `SANDERLING_INTEROP_BROKER=PATH` names another build of the broker than `target/release/sanderling`, which is built
+//!   if it is missing.
+//! - `SANDERLING_INTEROP_ADDRESS=HOST:PORT` takes a broker that runs already, whichever it is. That is how the tests
+//!   themselves are checked: `tests/interop/self_check.sh` runs them against mosquitto.
+//!
+//! What belongs here is what clients rely on. The finer rules of the standard have their own tests, with a client that
+//! can break them.
+
+mod broker;
+mod mosquitto;
+mod process;
+mod rumqttc_peer;
+mod rumqttc_scenarios;
+mod rumqttc_v4;
+mod rumqttc_v5;
+mod scripts;
+
+use broker::Driver;
+
+/// A version of the standard, as the foreign programs are told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Version {
+    V3_1,
+    V3_1_1,
+    V5_0,
+}
+
+impl Version {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::V3_1 => "3.1",
+            Self::V3_1_1 => "3.1.1",
+            Self::V5_0 => "5.0",
+        }
+    }
+}
+
+/// One test for each scenario: `$run(DRIVER, version, "scenario")`.
+macro_rules! tests {
+    ($run:path, $version:ident, $($scenario:ident)*) => {
+        $(#[test]
+        fn $scenario() {
+            $run(super::super::DRIVER, crate::Version::$version, stringify!($scenario));
+        })*
+    };
+}
+
+macro_rules! clients {
+    () => {
+        mod mosquitto {
+            mod v3_1 {
+                tests!(crate::mosquitto::run, V3_1, qos0 qos1 qos2 retained will resumed_session large_message
+                    wildcards unsubscribe clean_session);
+            }
+            mod v3_1_1 {
+                tests!(crate::mosquitto::run, V3_1_1, qos0 qos1 qos2 retained will resumed_session large_message
+                    wildcards unsubscribe clean_session);
+            }
+            mod v5_0 {
+                tests!(crate::mosquitto::run, V5_0, qos0 qos1 qos2 retained will resumed_session large_message
+                    wildcards unsubscribe clean_session properties);
+            }
+        }
+        mod paho {
+            mod v3_1 {
+                tests!(crate::scripts::paho, V3_1, qos0 qos1 qos2 retained will resumed_session redelivery
+                    large_message wildcards unsubscribe clean_session takeover);
+            }
+            mod v3_1_1 {
+                tests!(crate::scripts::paho, V3_1_1, qos0 qos1 qos2 retained will resumed_session redelivery
+                    large_message wildcards unsubscribe clean_session takeover refused_subscribe);
+            }
+            mod v5_0 {
+                tests!(crate::scripts::paho, V5_0, qos0 qos1 qos2 retained will resumed_session redelivery
+                    large_message wildcards unsubscribe clean_session takeover refused_subscribe session_expiry
+                    message_expiry user_properties request_response retain_handling subscription_identifiers
+                    no_local will_delay topic_alias shared_subscription receive_maximum assigned_client_id);
+            }
+        }
+        mod mqttjs {
+            mod v3_1 {
+                tests!(crate::scripts::mqttjs, V3_1, qos0 qos1 qos2 retained will resumed_session large_message
+                    wildcards unsubscribe clean_session takeover);
+            }
+            mod v3_1_1 {
+                tests!(crate::scripts::mqttjs, V3_1_1, qos0 qos1 qos2 retained will resumed_session large_message
+                    wildcards unsubscribe clean_session takeover);
+            }
+            mod v5_0 {
+                tests!(crate::scripts::mqttjs, V5_0, qos0 qos1 qos2 retained will resumed_session large_message
+                    wildcards unsubscribe clean_session takeover);
+            }
+        }
+        mod rumqttc {
+            mod v3_1_1 {
+                tests!(crate::rumqttc_scenarios::run, V3_1_1, qos0 qos1 qos2 retained will resumed_session
+                    redelivery large_message wildcards unsubscribe clean_session);
+            }
+            mod v5_0 {
+                tests!(crate::rumqttc_scenarios::run, V5_0, qos0 qos1 qos2 retained will resumed_session
+                    redelivery large_message wildcards unsubscribe clean_session);
+            }
+        }
+    };
+}
+
+mod mio {
+    const DRIVER: crate::Driver = crate::Driver::Mio;
+    clients!();
+}
+
+mod tokio {
+    const DRIVER: crate::Driver = crate::Driver::Tokio;
+    clients!();
+}
