@@ -11,7 +11,12 @@ mod subscribe;
 
 pub use ack::{Ack, Auth, Disconnect};
 pub use connect::{ConnAck, Connect, Will};
-pub use properties::{Properties, PropertiesBuf, Property, PropertyError, UserProperties};
+pub(crate) use properties::{
+    Kind, id as property_id, kind as property_kind, name as property_name,
+};
+pub use properties::{
+    Properties, PropertiesBuf, Property, PropertyError, SubscriptionIdentifiers, UserProperties,
+};
 pub use publish::Publish;
 pub use subscribe::{
     ReasonCodes, RetainHandling, SubAck, Subscribe, SubscribeEntry, SubscribeOptions, UnsubAck,
@@ -119,6 +124,29 @@ pub enum PacketType {
     PingResp = 13,
     Disconnect = 14,
     Auth = 15,
+}
+
+impl fmt::Display for PacketType {
+    /// The standard's name, such as `SUBSCRIBE`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Connect => "CONNECT",
+            Self::ConnAck => "CONNACK",
+            Self::Publish => "PUBLISH",
+            Self::PubAck => "PUBACK",
+            Self::PubRec => "PUBREC",
+            Self::PubRel => "PUBREL",
+            Self::PubComp => "PUBCOMP",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::SubAck => "SUBACK",
+            Self::Unsubscribe => "UNSUBSCRIBE",
+            Self::UnsubAck => "UNSUBACK",
+            Self::PingReq => "PINGREQ",
+            Self::PingResp => "PINGRESP",
+            Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
+        })
+    }
 }
 
 /// What a client may send.

@@ -1,0 +1,139 @@
+//! The two to five bytes that every packet begins with. [MQTT 5.0, 2.1]
+
+use super::{DecodeErrorKind as Kind, error::Fault, write::Sink};
+use crate::packet::{PacketType, QoS, Version};
+
+/// A fixed header as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FixedHeader {
+    /// The packet type in the upper half, the flags in the lower one.
+    pub(super) first: u8,
+    /// Its own length.
+    pub(super) len: usize,
+    /// The bytes that follow it.
+    pub(super) remaining: usize,
+    /// Whether the remaining length has no more bytes than it needs.
+    is_minimal: bool,
+}
+
+impl FixedHeader {
+    /// Reads the header; `None` if it is not complete yet.
+    #[inline]
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
+        let Some((&first, rest)) = bytes.split_first() else {
+            return Ok(None);
+        };
+        let mut remaining = 0;
+        for (index, &byte) in rest.iter().take(4).enumerate() {
+            remaining |= usize::from(byte & 0x7F) << (7 * index);
+            if byte < 0x80 {
+                return Ok(Some(Self {
+                    first,
+                    len: index + 2,
+                    remaining,
+                    is_minimal: byte != 0 || index == 0,
+                }));
+            }
+        }
+        if rest.len() < 4 {
+            return Ok(None);
+        }
+        Err(Kind::VariableByteInteger.of("remaining length"))
+    }
+
+    /// The length of the whole packet.
+    pub(super) const fn packet_len(&self) -> usize {
+        self.len + self.remaining
+    }
+
+    /// 5.0 wants the shortest form of the remaining length; the older versions do not say. [MQTT-1.5.5-1]
+    #[inline]
+    pub(super) fn check_length(&self, version: Version) -> Result<(), Fault> {
+        if version == Version::V5 && !self.is_minimal {
+            return Err(Kind::NotMinimal.of("remaining length"));
+        }
+        Ok(())
+    }
+
+    pub(super) const fn flags(&self) -> u8 {
+        self.first & 0x0F
+    }
+}
+
+/// Appends a fixed header.
+pub(super) fn put(out: &mut impl Sink, packet: PacketType, flags: u8, remaining: usize) {
+    out.put_byte((packet as u8) << 4 | flags);
+    out.put_variable(remaining);
+}
+
+/// The type that a first byte names; `None` for the reserved type 0.
+pub(super) const fn packet_type(first: u8) -> Option<PacketType> {
+    Some(match first >> 4 {
+        1 => PacketType::Connect,
+        2 => PacketType::ConnAck,
+        3 => PacketType::Publish,
+        4 => PacketType::PubAck,
+        5 => PacketType::PubRec,
+        6 => PacketType::PubRel,
+        7 => PacketType::PubComp,
+        8 => PacketType::Subscribe,
+        9 => PacketType::SubAck,
+        10 => PacketType::Unsubscribe,
+        11 => PacketType::UnsubAck,
+        12 => PacketType::PingReq,
+        13 => PacketType::PingResp,
+        14 => PacketType::Disconnect,
+        15 => PacketType::Auth,
+        _ => return None,
+    })
+}
+
+/// The flags that every packet but PUBLISH must have. [MQTT-2.1.3-1]
+pub(super) const fn flags_of(packet: PacketType) -> u8 {
+    match packet {
+        PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe => 0b0010,
+        _ => 0,
+    }
+}
+
+/// Checks the flags, which need nothing but the first byte. 3.1 reserves no flags.
+pub(super) fn check_flags(
+    packet: PacketType,
+    flags: u8,
+    version: Option<Version>,
+) -> Result<(), Fault> {
+    const FIELD: &str = "fixed header flags";
+    if packet == PacketType::Publish {
+        return PublishFlags::parse(flags, version).map(drop);
+    }
+    if flags != flags_of(packet) && version != Some(Version::V31) {
+        return Err(Kind::Flags.of(FIELD));
+    }
+    Ok(())
+}
+
+/// The flags of a PUBLISH. [MQTT 5.0, 3.3.1]
+#[derive(Clone, Copy)]
+pub(super) struct PublishFlags {
+    pub(super) dup: bool,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+}
+
+impl PublishFlags {
+    /// [MQTT-3.3.1-4] [MQTT-3.3.1-2]; 3.1 does not forbid DUP with QoS 0.
+    #[inline]
+    pub(super) fn parse(flags: u8, version: Option<Version>) -> Result<Self, Fault> {
+        let dup = flags & 0b1000 != 0;
+        let qos = QoS::from_bits(flags >> 1 & 0b11).ok_or(Kind::QoS.of("QoS"))?;
+        if dup && qos == QoS::AtMostOnce && version != Some(Version::V31) {
+            return Err(Kind::Dup.of("DUP"));
+        }
+        let retain = flags & 1 != 0;
+        Ok(Self { dup, qos, retain })
+    }
+
+    pub(super) const fn bits(self) -> u8 {
+        (self.dup as u8) << 3 | (self.qos as u8) << 1 | self.retain as u8
+    }
+}
