@@ -16,6 +16,9 @@ pub struct Config {
     pub session_expiry_max_s: u32,
     /// Before 5.0: send unacknowledged messages again, on the same connection, after this time. 5.0 forbids it.
     pub retry_interval: Option<Duration>,
+    /// Before 5.0: forget the oldest message that awaits PUBCOMP when more than `awaiting_release_max` do. Otherwise
+    /// nothing new is sent until one is completed.
+    pub evict_awaiting_release: bool,
 }
 
 /// Copies for overlapping subscriptions of one client. [MQTT 5.0, 3.3.4]
@@ -108,6 +111,7 @@ impl Default for Config {
             delivery_mode: DeliveryMode::OnlyOnce,
             session_expiry_max_s: 7 * 24 * 3600,
             retry_interval: None,
+            evict_awaiting_release: false,
         }
     }
 }
@@ -125,6 +129,7 @@ impl Config {
             },
             session_expiry_max_s: u32::MAX,
             retry_interval: Some(Duration::from_secs(20)),
+            evict_awaiting_release: true,
             ..Self::default()
         }
     }

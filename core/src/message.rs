@@ -105,11 +105,11 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// The seconds a receiver is told: the interval less the whole seconds waited, never 0. [MQTT-3.3.2-6]
+/// The seconds a receiver is told: the interval less the time waited, rounded up. [MQTT-3.3.2-6]
 pub(crate) fn remaining_expiry_s(expires: Option<Instant>, now: Instant) -> Option<u32> {
     let left = expires?.saturating_since(now);
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    Some(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
+    Some(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 
 /// When a message with these properties, published now, expires.

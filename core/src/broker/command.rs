@@ -1,13 +1,20 @@
 //! What may be asked of the broker from outside MQTT, and its answers.
 
-use crate::{packet::QoS, stats::Statistics};
-use alloc::{boxed::Box, string::String};
+use super::{Actions, Broker, permit};
+use crate::{
+    hooks::End,
+    message::{self, Incoming, Payload},
+    packet::{PropertiesBuf, QoS},
+    stats::Statistics,
+    topic::{self, TopicError, TopicName},
+};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use bytes::Bytes;
 
 /// A request by the program around the broker.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
-    /// Publish a message as if a client had; answered by `Published` or `InvalidTopic`.
+    /// Publish a message as if a client had; answered by `Published`, `InvalidTopic` or `TooLarge`.
     Publish(Box<Publication>),
     /// Report the counters; answered by `Statistics`.
     Statistics,
@@ -28,7 +35,7 @@ pub struct Publication {
     /// Store it as the topic's retained message; with an empty payload, remove that.
     pub retain: bool,
     /// 5.0 properties of the message.
-    pub properties: crate::packet::PropertiesBuf,
+    pub properties: PropertiesBuf,
 }
 
 /// What became of a command.
@@ -40,9 +47,62 @@ pub enum Answer {
         receivers: u32,
     },
     /// The topic name is empty, too long, or has a wildcard or a U+0000 in it.
-    InvalidTopic(crate::topic::TopicError),
+    InvalidTopic(TopicError),
+    /// Topic, properties and payload together are longer than a packet can be: 268,435,455 bytes.
+    TooLarge,
     /// The counters.
     Statistics(Box<Statistics>),
     /// Every connection was ordered to close.
     Drained,
+}
+
+/// Room for what stands in a PUBLISH beside topic, properties and payload: expiry and identifiers among it.
+const PUBLISH_MARGIN_BYTES: usize = 256;
+/// [MQTT 5.0, 2.1.4]
+const REMAINING_LENGTH_MAX: usize = 268_435_455;
+
+impl Broker {
+    /// Carries out a request of the program around the broker, or of a hook.
+    pub(super) fn on_command(&mut self, command: Command, actions: &mut Actions) -> Answer {
+        match command {
+            Command::Publish(publication) => self.publish(&publication, actions),
+            Command::Statistics => Answer::Statistics(Box::new(self.state.statistics.clone())),
+            Command::Drain => self.drain(actions),
+        }
+    }
+
+    fn publish(&mut self, publication: &Publication, actions: &mut Actions) -> Answer {
+        let topic = &*publication.topic;
+        if let Err(error) = TopicName::parse(topic) {
+            return Answer::InvalidTopic(error);
+        }
+        let levels_max = usize::from(self.state.config.limits.topic_levels_max);
+        if topic::deeper_than(topic, levels_max) {
+            return Answer::InvalidTopic(TopicError::TooDeep);
+        }
+        let properties = publication.properties.as_properties();
+        let bytes = topic.len() + properties.as_bytes().len() + publication.payload.len();
+        if bytes + PUBLISH_MARGIN_BYTES > REMAINING_LENGTH_MAX {
+            return Answer::TooLarge;
+        }
+        let incoming = Incoming {
+            topic,
+            payload: Payload::Shared(publication.payload.clone()),
+            properties: Cow::Owned(message::forwardable(properties).into_owned()),
+            qos: publication.qos,
+            retain: publication.retain,
+            expires: message::expiry(properties, self.state.now),
+        };
+        let receivers = self.state.take_message(None, permit::command(incoming), actions);
+        Answer::Published { receivers }
+    }
+
+    fn drain(&mut self, actions: &mut Actions) -> Answer {
+        self.state.draining = true;
+        let all: Vec<_> = self.state.connections.ids().collect();
+        for conn in all {
+            self.end(conn, End::Drained, actions);
+        }
+        Answer::Drained
+    }
 }

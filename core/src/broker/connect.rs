@@ -106,7 +106,7 @@ impl Broker {
         }
         if let Some(will) = &connect.will {
             let topic = will.topic.as_str();
-            if topic::depth(topic) > usize::from(limits.topic_levels_max) {
+            if topic::deeper_than(topic, usize::from(limits.topic_levels_max)) {
                 return Err(ReasonCode::TOPIC_NAME_INVALID);
             }
             if is_server_topic(topic) {

@@ -9,6 +9,7 @@ mod consult;
 mod deliver;
 mod disconnect;
 mod event;
+mod form;
 mod permit;
 mod publish;
 mod replay;

@@ -104,6 +104,17 @@ pub(super) fn refuse_all(requests: &mut [SubscribeRequest<'_>], reason: ReasonCo
     }
 }
 
+/// Takes over a hook's answer for each entry. One without an answer is refused, and one once refused stays refused.
+pub(super) fn grant(
+    requests: &mut [SubscribeRequest<'_>],
+    granted: alloc::vec::Vec<Result<crate::packet::QoS, ReasonCode>>,
+) {
+    let unanswered = core::iter::repeat(Err(ReasonCode::NOT_AUTHORIZED));
+    for (request, answer) in requests.iter_mut().zip(granted.into_iter().chain(unanswered)) {
+        request.granted = request.granted.and(answer).map_err(refusal);
+    }
+}
+
 /// A hook's "no" is never taken for a success.
 pub(super) fn refusal(reason: ReasonCode) -> ReasonCode {
     if reason == ReasonCode::SUCCESS { ReasonCode::UNSPECIFIED_ERROR } else { reason }

@@ -128,7 +128,7 @@ impl State {
         if !publish.properties.is_empty() && publish.properties.topic_alias().is_some() {
             return Err(ALIAS_NOT_OFFERED);
         }
-        if topic::depth(publish.topic) > usize::from(self.config.limits.topic_levels_max) {
+        if topic::deeper_than(publish.topic, usize::from(self.config.limits.topic_levels_max)) {
             return Err(TOO_DEEP);
         }
         // QoS 1 is acknowledged in the turn it comes, so only QoS 2 can pile up.

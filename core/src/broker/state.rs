@@ -6,7 +6,7 @@ use crate::{
     connection::{Connections, Live},
     hooks::Client,
     id::{ConnId, Ticket},
-    packet::{Ack, PacketType, QoS, ServerPacket, Version},
+    packet::{PacketType, QoS, ServerPacket, Version},
     retained::Retained,
     session::Session,
     stats::Statistics,
@@ -17,7 +17,7 @@ use crate::{
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use hashbrown::HashMap;
 
-use super::{Seed, consult::Tickets};
+use super::{Seed, consult::Tickets, form::Forms};
 
 /// Everything but the hooks, so that a flow can hold both.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) receivers: Vec<Member>,
     /// Numbers the routed messages, so that a session met twice is noticed without a set.
     pub(crate) route: u32,
+    /// The encoded forms of the message being routed.
+    pub(crate) forms: Forms,
     wheel: Wheel<Due>,
     /// The time told to the driver last, until it fires.
     announced: Instant,
@@ -135,6 +137,7 @@ impl State {
             draining: false,
             receivers: Vec::new(),
             route: 0,
+            forms: Forms::default(),
             wheel: Wheel::new(now),
             announced: Instant::FAR_FUTURE,
             earliest: Instant::FAR_FUTURE,
@@ -150,7 +153,9 @@ impl State {
     // Timers
 
     pub(crate) fn set_timer(&mut self, at: Instant, due: Due) -> TimerKey {
-        self.earliest = self.earliest.min(at);
+        // The wheel turns in whole milliseconds.
+        let millis = at.as_nanos().div_ceil(1_000_000);
+        self.earliest = self.earliest.min(Instant::from_millis(millis));
         self.wheel.insert(at, due)
     }
 
@@ -328,6 +333,11 @@ impl Sessions {
         self.slots[number as usize].as_mut().expect("I15: a session number is valid while it is filed")
     }
 
+    /// The session with this number, if there is one.
+    pub(crate) fn look_up(&mut self, number: u32) -> Option<&mut Session> {
+        self.slots.get_mut(number as usize)?.as_deref_mut()
+    }
+
     fn insert(&mut self, session: Session) -> u32 {
         let number = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -367,9 +377,4 @@ impl ServerPacket<'_> {
             Self::Auth(_) => PacketType::Auth,
         }
     }
-}
-
-/// A plain acknowledgement, or one with a reason that 3.x clients are spared.
-pub(crate) fn ack(packet_id: crate::packet::PacketId, reason: crate::reason::ReasonCode) -> Ack<'static> {
-    Ack::with_reason(packet_id, reason)
 }

@@ -7,8 +7,12 @@
 //! A session that ends with its connection sends nothing twice, so it keeps no messages here, only identifiers.
 
 use super::queue::Queued;
-use crate::packet::{PacketId, QoS, Version};
-use alloc::collections::VecDeque;
+use crate::{
+    packet::{PacketId, QoS, Version},
+    time::Instant,
+};
+use alloc::{collections::VecDeque, vec::Vec};
+use core::time::Duration;
 
 /// How much may be in flight at a time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,8 +27,8 @@ pub(crate) struct Window {
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
     inflight: VecDeque<Inflight>,
-    /// Await PUBCOMP. [MQTT-4.3.3-5]
-    releasing: VecDeque<PacketId>,
+    /// Await PUBCOMP, each since the last PUBREL. [MQTT-4.3.3-5]
+    releasing: VecDeque<(PacketId, Instant)>,
     /// The first of `inflight` that was not sent on this connection yet; all before it were.
     unsent_from: usize,
     last: Option<PacketId>,
@@ -36,7 +40,9 @@ pub(crate) struct Outbound {
 struct Inflight {
     packet_id: PacketId,
     qos: QoS,
-    /// None in a session that ends with its connection.
+    /// When it was sent last.
+    sent: Instant,
+    /// None in a session that ends with its connection and sends nothing twice.
     kept: Option<Queued>,
 }
 
@@ -53,6 +59,9 @@ impl Outbound {
     /// In 5.0 a QoS 2 message occupies the window until PUBCOMP [MQTT 5.0, 4.9]; before, until PUBREC.
     pub(crate) fn has_room(&self, version: Version, window: Window) -> bool {
         let releasing = self.releasing.len();
+        if self.inflight.len() + releasing >= usize::from(u16::MAX) {
+            return false;
+        }
         let occupied = if version == Version::V5 {
             self.unsent_from + releasing
         } else if releasing >= usize::from(window.releasing_max) {
@@ -69,10 +78,15 @@ impl Outbound {
     }
 
     /// Takes an identifier for a new message. None if all 65,535 are in use.
-    pub(crate) fn begin(&mut self, qos: QoS, kept: Option<Queued>) -> Option<PacketId> {
+    pub(crate) fn begin(
+        &mut self,
+        qos: QoS,
+        kept: Option<Queued>,
+        now: Instant,
+    ) -> Option<PacketId> {
         debug_assert!(!self.owes_resend(), "S4: what was in flight goes out before anything new");
         let packet_id = self.next_free()?;
-        self.inflight.push_back(Inflight { packet_id, qos, kept });
+        self.inflight.push_back(Inflight { packet_id, qos, sent: now, kept });
         self.unsent_from += 1;
         Some(packet_id)
     }
@@ -83,12 +97,12 @@ impl Outbound {
     }
 
     /// PUBREC: the message is delivered and its release begins. False if no message with this identifier awaits it.
-    pub(crate) fn receive(&mut self, packet_id: PacketId) -> bool {
+    pub(crate) fn receive(&mut self, packet_id: PacketId, now: Instant) -> bool {
         if self.remove(packet_id, QoS::ExactlyOnce).is_some() {
-            self.releasing.push_back(packet_id);
+            self.releasing.push_back((packet_id, now));
             return true;
         }
-        self.releasing.contains(&packet_id)
+        self.releasing.iter().any(|&(id, _)| id == packet_id)
     }
 
     /// PUBREC with an error: the exchange ends. [MQTT-4.4.0-2]
@@ -98,15 +112,16 @@ impl Outbound {
 
     /// PUBCOMP: frees the identifier.
     pub(crate) fn complete(&mut self, packet_id: PacketId) -> bool {
-        match self.releasing.iter().position(|&id| id == packet_id) {
+        match self.releasing.iter().position(|&(id, _)| id == packet_id) {
             Some(at) => self.releasing.remove(at).is_some(),
             None => false,
         }
     }
 
     /// The next message of an earlier connection; it counts as sent from now on.
-    pub(crate) fn next_resend(&mut self) -> Option<Resend> {
-        let Inflight { packet_id, kept, .. } = self.inflight.get(self.unsent_from)?;
+    pub(crate) fn next_resend(&mut self, now: Instant) -> Option<Resend> {
+        let Inflight { packet_id, sent, kept, .. } = self.inflight.get_mut(self.unsent_from)?;
+        *sent = now;
         let resend = kept.clone().map(|queued| Resend { packet_id: *packet_id, queued });
         debug_assert!(resend.is_some(), "a session that outlives its connection keeps messages");
         self.unsent_from += 1;
@@ -121,7 +136,14 @@ impl Outbound {
 
     /// The identifiers that await PUBCOMP, in order.
     pub(crate) fn releasing(&self) -> impl Iterator<Item = PacketId> + '_ {
-        self.releasing.iter().copied()
+        self.releasing.iter().map(|&(id, _)| id)
+    }
+
+    /// Frees the identifiers that have waited longest, until no more than `max` wait.
+    pub(crate) fn evict_releasing(&mut self, max: u16) {
+        while self.releasing.len() > usize::from(max) {
+            self.releasing.pop_front();
+        }
     }
 
     /// The connection has ended: nothing counts as sent any more.
@@ -129,9 +151,28 @@ impl Outbound {
         self.unsent_from = 0;
     }
 
-    /// What is in flight is to be sent once more on this connection; only before 5.0.
-    pub(crate) fn send_again(&mut self) {
-        self.unsent_from = 0;
+    /// The messages that were sent `age` ago or earlier; they count as sent again. Only before 5.0.
+    pub(crate) fn overdue_messages(&mut self, now: Instant, age: Duration) -> Vec<Resend> {
+        let overdue = |sent: Instant| sent + age <= now;
+        let sent = self.inflight.iter_mut().take(self.unsent_from);
+        sent.filter(|entry| overdue(entry.sent))
+            .filter_map(|entry| {
+                entry.sent = now;
+                let queued = entry.kept.clone()?;
+                Some(Resend { packet_id: entry.packet_id, queued })
+            })
+            .collect()
+    }
+
+    /// The identifiers whose PUBREL was sent `age` ago or earlier; it counts as sent again. Only before 5.0.
+    pub(crate) fn overdue_releases(&mut self, now: Instant, age: Duration) -> Vec<PacketId> {
+        let overdue = self.releasing.iter_mut().filter(|(_, sent)| *sent + age <= now);
+        overdue
+            .map(|(id, sent)| {
+                *sent = now;
+                *id
+            })
+            .collect()
     }
 
     /// True if nothing awaits anything.
@@ -167,11 +208,11 @@ impl Outbound {
         let distance = |id: PacketId| {
             (u32::from(id.get()) + ALL - u32::from(start.get())) % ALL
         };
-        let mut used: alloc::vec::Vec<u32> = self
+        let mut used: Vec<u32> = self
             .inflight
             .iter()
             .map(|entry| entry.packet_id)
-            .chain(self.releasing.iter().copied())
+            .chain(self.releasing())
             .map(distance)
             .collect();
         used.sort_unstable();
@@ -192,6 +233,7 @@ impl Outbound {
 mod tests {
     use super::*;
 
+    const NOW: Instant = Instant::ORIGIN;
     const WINDOW: Window = Window { inflight_max: 2, releasing_max: 1 };
 
     #[test]
@@ -199,7 +241,7 @@ mod tests {
         let mut outbound = Outbound::default();
         let first = begin(&mut outbound, QoS::AtLeastOnce);
         let second = begin(&mut outbound, QoS::ExactlyOnce);
-        assert!(outbound.receive(second));
+        assert!(outbound.receive(second, NOW));
         assert_eq!((first.get(), second.get()), (1, 2));
         for expected in 3..=u16::MAX {
             let id = begin(&mut outbound, QoS::AtLeastOnce);
@@ -215,9 +257,9 @@ mod tests {
         for _ in 1..=u16::MAX {
             begin(&mut outbound, QoS::ExactlyOnce);
         }
-        assert_eq!(outbound.begin(QoS::AtLeastOnce, None), None);
-        assert!(outbound.receive(PacketId::new(40_000).unwrap()));
-        assert_eq!(outbound.begin(QoS::AtLeastOnce, None), None);
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, None, NOW), None);
+        assert!(outbound.receive(PacketId::new(40_000).unwrap(), NOW));
+        assert_eq!(outbound.begin(QoS::AtLeastOnce, None, NOW), None);
         assert!(outbound.complete(PacketId::new(40_000).unwrap()));
         assert_eq!(begin(&mut outbound, QoS::AtLeastOnce).get(), 40_000);
     }
@@ -227,12 +269,12 @@ mod tests {
         let mut outbound = Outbound::default();
         let one = begin(&mut outbound, QoS::AtLeastOnce);
         let two = begin(&mut outbound, QoS::ExactlyOnce);
-        assert!(!outbound.receive(one));
+        assert!(!outbound.receive(one, NOW));
         assert!(!outbound.acknowledge(two));
         assert!(!outbound.complete(two));
         assert!(outbound.acknowledge(one));
-        assert!(outbound.receive(two));
-        assert!(outbound.receive(two), "F3: a repeated PUBREC is known");
+        assert!(outbound.receive(two, NOW));
+        assert!(outbound.receive(two, NOW), "F3: a repeated PUBREC is known");
         assert!(outbound.complete(two));
         assert!(outbound.is_empty());
     }
@@ -245,7 +287,7 @@ mod tests {
         assert!(!outbound.has_room(Version::V5, WINDOW));
         let wide = Window { releasing_max: 2, ..WINDOW };
         assert!(!outbound.has_room(Version::V311, wide));
-        assert!(outbound.receive(id));
+        assert!(outbound.receive(id, NOW));
         assert!(!outbound.has_room(Version::V5, WINDOW));
         assert!(outbound.has_room(Version::V311, wide));
         assert!(!outbound.has_room(Version::V311, WINDOW), "one awaits PUBCOMP");
@@ -254,6 +296,6 @@ mod tests {
     }
 
     fn begin(outbound: &mut Outbound, qos: QoS) -> PacketId {
-        outbound.begin(qos, None).unwrap()
+        outbound.begin(qos, None, NOW).unwrap()
     }
 }

@@ -38,6 +38,11 @@ impl Queue {
         self.qos0.len() + self.acknowledged.len()
     }
 
+    /// True if a QoS 0 message waits: a new one must not overtake it.
+    pub(crate) fn holds_qos0(&self) -> bool {
+        !self.qos0.is_empty()
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }

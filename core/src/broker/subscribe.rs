@@ -1,0 +1,232 @@
+//! SUBSCRIBE and UNSUBSCRIBE. [MQTT 5.0, 3.8 to 3.11]
+
+use super::{
+    Actions, Broker, Flow,
+    consult::{Open, SoFar},
+    permit::{self, Judged},
+    state::State,
+};
+use crate::{
+    hooks::{Notice, SubscribeRequest, Verdict},
+    id::ConnId,
+    packet::{
+        ClientPacket, Properties, QoS, ReasonCodes, RetainHandling, ServerPacket, SubAck,
+        Subscribe, SubscribeEntry, SubscribeOptions, UnsubAck, Unsubscribe,
+    },
+    reason::ReasonCode,
+    session::Subscription,
+    topic::{self, Member, MemberOptions, TopicFilter},
+};
+use alloc::boxed::Box;
+use smallvec::SmallVec;
+
+type Requests<'a> = SmallVec<[SubscribeRequest<'a>; 4]>;
+type Codes = SmallVec<[u8; 16]>;
+
+impl Broker {
+    pub(super) fn on_subscribe(
+        &mut self,
+        conn: ConnId,
+        subscribe: &Subscribe<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
+        let entries = subscribe.entries.iter();
+        let requests = entries.map(|entry| self.state.request(*entry)).collect();
+        self.judge_subscribe(conn, subscribe, requests, 0, actions)
+    }
+
+    /// Asks the hook sets from number `from` on, then makes the subscriptions that are granted.
+    fn judge_subscribe(
+        &mut self,
+        conn: ConnId,
+        subscribe: &Subscribe<'_>,
+        mut requests: Requests<'_>,
+        from: u16,
+        actions: &mut Actions,
+    ) -> Flow {
+        let client = self.state.client(conn);
+        match permit::subscribe(&mut self.hooks, from, &client, &mut requests) {
+            Judged::Asked(hook) => {
+                let granted = requests.iter().map(|request| request.granted).collect();
+                let so_far = SoFar { granted, ..SoFar::at(hook) };
+                let version = client.version;
+                let packet = ClientPacket::Subscribe(Box::new(subscribe.clone()));
+                let ticket = self.ask(conn, version, &packet, so_far, actions);
+                self.state.live_mut(conn).held = Some(ticket);
+                Flow::Hold
+            }
+            Judged::Permitted | Judged::Refused(_) => {
+                self.conclude_subscribe(conn, subscribe, &requests, actions);
+                Flow::Continue
+            }
+        }
+    }
+
+    /// The verdict on a SUBSCRIBE: the next set sees what this one granted.
+    pub(super) fn on_subscribe_ruled(
+        &mut self,
+        open: &Open,
+        subscribe: &Subscribe<'_>,
+        verdict: Verdict,
+        actions: &mut Actions,
+    ) {
+        let entries = subscribe.entries.iter().zip(&open.granted);
+        let mut requests: Requests<'_> =
+            entries.map(|(&entry, &granted)| SubscribeRequest { entry, granted }).collect();
+        match verdict {
+            Verdict::Permit => {}
+            Verdict::Refuse(reason) => permit::refuse_all(&mut requests, permit::refusal(reason)),
+            Verdict::Grant(granted) => permit::grant(&mut requests, granted),
+        }
+        // Held again or not: `on_ruled` resumes reading only if not.
+        let _ = self.judge_subscribe(open.conn, subscribe, requests, open.next_hook(), actions);
+    }
+
+    fn conclude_subscribe(
+        &mut self,
+        conn: ConnId,
+        subscribe: &Subscribe<'_>,
+        requests: &[SubscribeRequest<'_>],
+        actions: &mut Actions,
+    ) {
+        let identifier = subscribe.properties.subscription_identifier().unwrap_or(0);
+        let mut codes = Codes::new();
+        for request in requests {
+            let entry = request.entry;
+            let outcome = request
+                .granted
+                .and_then(|qos| self.state.add_subscription(conn, entry, qos, identifier));
+            codes.push(match outcome {
+                Ok(qos) => {
+                    let client = self.state.client(conn);
+                    let notice = Notice::Subscribed { client, entry, granted: qos };
+                    self.hooks.notice(&notice, &mut self.orders);
+                    qos as u8
+                }
+                Err(reason) => subscribe_refusal(reason).0,
+            });
+        }
+        let suback = SubAck {
+            packet_id: subscribe.packet_id,
+            codes: ReasonCodes(&codes),
+            properties: Properties::EMPTY,
+        };
+        self.state.send(conn, &ServerPacket::SubAck(suback), actions);
+        // Retained messages come after the SUBACK. (F11)
+        let number = self.state.live(conn).session;
+        self.state.pump(number, actions);
+    }
+
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        conn: ConnId,
+        unsubscribe: &Unsubscribe<'_>,
+        actions: &mut Actions,
+    ) {
+        let mut codes = Codes::new();
+        for filter in &unsubscribe.filters {
+            let existed = self.state.remove_subscription(conn, *filter);
+            codes.push(match existed {
+                true => ReasonCode::SUCCESS.0,
+                // [MQTT 5.0, 3.11.3]
+                false => ReasonCode::NO_SUBSCRIPTION_EXISTED.0,
+            });
+            let client = self.state.client(conn);
+            let notice = Notice::Unsubscribed { client, filter: filter.as_str() };
+            self.hooks.notice(&notice, &mut self.orders);
+        }
+        let unsuback = UnsubAck {
+            packet_id: unsubscribe.packet_id,
+            codes: ReasonCodes(&codes),
+            properties: Properties::EMPTY,
+        };
+        self.state.send(conn, &ServerPacket::UnsubAck(unsuback), actions);
+    }
+}
+
+impl State {
+    /// What the standard and the limits say to one entry, before any hook is asked.
+    fn request<'a>(&self, entry: SubscribeEntry<'a>) -> SubscribeRequest<'a> {
+        let levels_max = usize::from(self.config.limits.topic_levels_max);
+        let granted = if entry.filter.shared().is_some() {
+            Err(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
+        } else if topic::deeper_than(entry.filter.path(), levels_max) {
+            Err(ReasonCode::TOPIC_FILTER_INVALID)
+        } else {
+            Ok(entry.options.qos)
+        };
+        SubscribeRequest { entry, granted }
+    }
+
+    /// Makes or replaces a subscription [MQTT-3.8.4-3], and owes the client what is retained for it.
+    fn add_subscription(
+        &mut self,
+        conn: ConnId,
+        entry: SubscribeEntry<'_>,
+        qos: QoS,
+        identifier: u32,
+    ) -> Result<QoS, ReasonCode> {
+        let number = self.live(conn).session;
+        let filter = entry.filter;
+        let subscriptions_max = self.config.limits.subscriptions_per_session_max as usize;
+        let session = self.sessions.get_mut(number);
+        let is_new = !session.subscriptions.contains_key(filter.as_str());
+        if is_new && session.subscriptions.len() >= subscriptions_max {
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
+        let options = SubscribeOptions { qos, ..entry.options };
+        session.subscriptions.insert(filter.as_str().into(), Subscription { options, identifier });
+        let SubscribeOptions { no_local, retain_as_published, .. } = options;
+        let member = Member {
+            session: number,
+            subscription_id: identifier,
+            options: MemberOptions::new(qos, no_local, retain_as_published),
+        };
+        self.index.subscribe(filter.path(), member);
+        if is_new {
+            self.statistics.subscriptions_current += 1;
+            self.statistics.subscriptions_made += 1;
+        }
+        let replays = match options.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        };
+        let session = self.sessions.get_mut(number);
+        session.replays.retain(|replay| *replay.filter != *filter.as_str());
+        if replays && self.retained.len() > 0 {
+            session.replays.push_back(self.retained.replay(filter.as_str(), qos, identifier));
+            self.hot[number as usize].backlog = true;
+        }
+        Ok(qos)
+    }
+
+    /// Ends a subscription. Messages in flight or queued for it are still delivered. [MQTT-3.10.4-2] [MQTT-3.10.4-3]
+    fn remove_subscription(&mut self, conn: ConnId, filter: TopicFilter<'_>) -> bool {
+        let number = self.live(conn).session;
+        let session = self.sessions.get_mut(number);
+        if session.subscriptions.remove(filter.as_str()).is_none() {
+            return false;
+        }
+        session.replays.retain(|replay| *replay.filter != *filter.as_str());
+        self.index.unsubscribe(filter.path(), number);
+        self.statistics.subscriptions_current -= 1;
+        true
+    }
+}
+
+/// The failures that SUBACK may carry. [MQTT 5.0, 3.9.3]
+fn subscribe_refusal(reason: ReasonCode) -> ReasonCode {
+    match reason {
+        ReasonCode::UNSPECIFIED_ERROR
+        | ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR
+        | ReasonCode::NOT_AUTHORIZED
+        | ReasonCode::TOPIC_FILTER_INVALID
+        | ReasonCode::PACKET_IDENTIFIER_IN_USE
+        | ReasonCode::QUOTA_EXCEEDED
+        | ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED
+        | ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED
+        | ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED => reason,
+        _ => ReasonCode::NOT_AUTHORIZED,
+    }
+}
