@@ -52,7 +52,8 @@ pub struct Limits {
     pub sessions_max: u32,
     /// Subscriptions of one session; a filter beyond it is refused with 0x97.
     pub subscriptions_per_session_max: u32,
-    /// QoS 1 and 2 messages from one client that await their end. 5.0 clients are told.
+    /// QoS 2 messages from one 5.0 client that await their PUBREL; it is told. The 65,535 packet identifiers bound
+    /// older clients.
     pub receive_maximum: u16,
     /// QoS 1 and 2 messages to one client that await their end; the client's Receive Maximum if that is lower.
     pub inflight_max: u16,

@@ -119,7 +119,9 @@ impl Retained {
                 return Look::End;
             }
             if *budget == 0 {
-                replay.cursor = last.cloned().or(replay.cursor.take());
+                if let Some(last) = last {
+                    replay.cursor = Some(Box::clone(last));
+                }
                 return Look::Pause;
             }
             *budget -= 1;

@@ -81,7 +81,7 @@ pub enum Close {
 }
 
 /// Encoded bytes: a range of the arena, and for a large payload a shared tail after it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Frame {
     start: u32,
     len: u32,

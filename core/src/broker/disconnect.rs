@@ -154,12 +154,15 @@ impl Broker {
         let packet_bytes_max = self.state.hot[live.session as usize].packet_bytes_max;
         let mut packet = Disconnect { reason, properties: properties.as_properties() };
         // [MQTT-3.14.2-3]
-        let len = ServerPacket::Disconnect(packet).encoded_len(version);
-        if len > packet_bytes_max as usize {
+        let fits = |packet: &Disconnect<'_>| {
+            let len = ServerPacket::Disconnect(*packet).encoded_len(version);
+            len.is_ok_and(|len| len <= packet_bytes_max as usize)
+        };
+        if !fits(&packet) {
             packet.properties = Properties::EMPTY;
         }
-        let packet = ServerPacket::Disconnect(packet);
-        if packet.encoded_len(version) <= packet_bytes_max as usize {
+        if fits(&packet) {
+            let packet = ServerPacket::Disconnect(packet);
             self.state.send_unaccounted(conn, version, &packet, actions);
         }
     }
@@ -183,7 +186,11 @@ impl Broker {
             self.schedule_will(number, will, expiry_s, matches!(end, End::Drained), actions);
         }
         if expiry_s == 0 {
-            self.end_session(number, SessionEnd::Normal, actions);
+            let why = match end {
+                End::TakenOver => SessionEnd::Conflict,
+                _ => SessionEnd::Normal,
+            };
+            self.end_session(number, why, actions);
         } else if expiry_s != u32::MAX {
             let at = now + seconds(expiry_s);
             let timer = self.state.set_timer(at, Due::Expiry(number));

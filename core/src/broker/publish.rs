@@ -8,7 +8,7 @@ use super::{
     state::State,
 };
 use crate::{
-    hooks::{Refusal, Verdict},
+    hooks::{HookSet, Refusal, Verdict},
     id::ConnId,
     message::{self, Incoming, Payload},
     packet::{Ack, ClientPacket, PacketId, Publish, QoS, ServerPacket, Version},
@@ -65,8 +65,10 @@ impl Broker {
     ) -> Flow {
         let judged = if is_server_topic(publish.topic) {
             Judged::Refused(ReasonCode::NOT_AUTHORIZED)
-        } else {
+        } else if self.hooks.wants(HookSet::PUBLISH) {
             permit::publish(&mut self.hooks, from, &self.state.client(conn), publish)
+        } else {
+            Judged::Permitted
         };
         self.conclude_publish(conn, publish, judged, actions)
     }
@@ -131,12 +133,13 @@ impl State {
         if topic::deeper_than(publish.topic, usize::from(self.config.limits.topic_levels_max)) {
             return Err(TOO_DEEP);
         }
-        // QoS 1 is acknowledged in the turn it comes, so only QoS 2 can pile up.
-        let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
-        if publish.qos == QoS::ExactlyOnce
-            && self.session_of(conn).inbound.len() >= receive_maximum
-        {
-            return Err(TOO_MANY_UNACKNOWLEDGED);
+        // QoS 1 is acknowledged in the turn it comes, so only QoS 2 can pile up. Older clients are told of no maximum;
+        // the number of packet identifiers bounds them.
+        if publish.qos == QoS::ExactlyOnce && self.live(conn).version == Version::V5 {
+            let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
+            if self.session_of(conn).inbound.len() >= receive_maximum {
+                return Err(TOO_MANY_UNACKNOWLEDGED);
+            }
         }
         Ok(())
     }

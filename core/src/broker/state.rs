@@ -265,10 +265,17 @@ impl State {
 
     // Sending
 
-    /// Sends a control packet to a live connection. Control packets are never dropped.
+    /// Sends a control packet to a live connection. None is ever dropped, but for one that is larger than the client
+    /// takes. [MQTT-3.1.2-24]
     pub(crate) fn send(&mut self, conn: ConnId, packet: &ServerPacket<'_>, actions: &mut Actions) {
         let live = self.live(conn);
         let (session, version) = (live.session, live.version);
+        let packet_bytes_max = self.hot[session as usize].packet_bytes_max;
+        if packet_bytes_max < u32::MAX
+            && packet.encoded_len(version).is_ok_and(|len| len > packet_bytes_max as usize)
+        {
+            return;
+        }
         let bytes = self.send_unaccounted(conn, version, packet, actions);
         let hot = &mut self.hot[session as usize];
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(bytes);

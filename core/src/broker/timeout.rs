@@ -3,7 +3,7 @@
 use super::{Actions, Broker, Flow, state::Due};
 use crate::{
     connection::Phase,
-    hooks::{End, Refusal, SessionEnd, Verdict},
+    hooks::{Refusal, SessionEnd, Verdict},
     id::ConnId,
     packet::{Ack, ServerPacket},
     reason::ReasonCode,

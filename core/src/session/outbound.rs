@@ -176,6 +176,7 @@ impl Outbound {
     }
 
     /// True if nothing awaits anything.
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.inflight.is_empty() && self.releasing.is_empty()
     }

@@ -130,7 +130,7 @@ mod tests {
         for (number, qos) in [1, 0, 2, 0].into_iter().enumerate() {
             queue.push(queued(number, qos));
         }
-        let mut victim = |qos| queue.pop_victim(qos).map(|queued| queued.message.topic);
+        let mut victim = |qos| queue.pop_victim(qos).map(|queued| queued.message.topic.clone());
         assert_eq!(victim(QoS::AtLeastOnce).as_deref(), Some("1"));
         assert_eq!(victim(QoS::AtMostOnce).as_deref(), Some("3"));
         assert_eq!(victim(QoS::AtMostOnce), None);
