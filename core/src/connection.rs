@@ -84,7 +84,7 @@ impl Connections {
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
-        assert!(self.slots[slot].is_none(), "I9: a slot is opened again only after Closed");
+        assert!(self.slots[slot].is_none(), "contract: a slot is opened again only after Closed");
         self.slots[slot] = Some(connection);
         self.len += 1;
     }

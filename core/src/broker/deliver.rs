@@ -144,20 +144,24 @@ impl State {
             self.send_copy(number, qos, encoded, queued, actions);
             return true;
         }
-        if qos == QoS::AtMostOnce {
-            let why = match hot.online {
-                true if !self.sessions.get(number).queue.holds_qos0() => DropCause::SlowReader,
-                false if !self.config.queue_qos0 => DropCause::Away,
-                _ => DropCause::QueueFull,
-            };
-            if why != DropCause::QueueFull {
-                self.count_drop(number, message.topic, qos, why);
-                return false;
-            }
+        if qos == QoS::AtMostOnce
+            && let Some(why) = self.why_not_queued(number)
+        {
+            self.count_drop(number, message.topic, qos, why);
+            return false;
         }
         let message = kept.get_or_insert_with(|| message.keep()).clone();
         let identifiers = Identifiers::from_slice(identifiers);
         self.enqueue(number, Queued { message, qos, retain, identifiers })
+    }
+
+    /// Why a QoS 0 message that cannot be sent now is lost; none if it may wait.
+    fn why_not_queued(&self, number: u32) -> Option<DropCause> {
+        if !self.hot[number as usize].online {
+            return (!self.config.queue_qos0).then_some(DropCause::Away);
+        }
+        let follows_another = self.sessions.get(number).queue.holds_qos0();
+        (!follows_another).then_some(DropCause::SlowReader)
     }
 
     /// With something waiting, only QoS 0 goes ahead, and not of other QoS 0. [MQTT-4.6.0-6]
@@ -379,7 +383,7 @@ impl Broker {
         let number = live.session;
         let hot = &mut self.state.hot[number as usize];
         let Some(left) = hot.outbound_bytes.checked_sub(bytes) else {
-            panic!("I14: {bytes} bytes flushed of {} sent to connection {conn}", hot.outbound_bytes);
+            panic!("contract: {bytes} bytes flushed of {} sent to connection {conn}", hot.outbound_bytes);
         };
         hot.outbound_bytes = left;
         self.state.pump(number, actions);

@@ -53,7 +53,7 @@ impl Broker {
         actions: &mut Actions,
     ) -> Flow {
         let Some(connection) = self.state.connections.get(conn) else {
-            panic!("I9: bytes of connection {conn}, which is not open");
+            panic!("contract: bytes of connection {conn}, which is not open");
         };
         if matches!(connection.phase, Phase::Closing) {
             return Flow::Continue;
@@ -91,7 +91,7 @@ impl Broker {
         actions: &mut Actions,
     ) -> Flow {
         let Some(connection) = self.state.connections.get(conn) else {
-            panic!("I9: the end of connection {conn}, which is not open");
+            panic!("contract: the end of connection {conn}, which is not open");
         };
         if !matches!(connection.phase, Phase::Closing) {
             let end = if cause == CloseCause::Failed { End::Failed } else { End::PeerClosed };
@@ -234,7 +234,7 @@ impl Broker {
             self.publish_will(number, &will, actions);
         }
         // A connection of the session that is still to end must not end it again.
-        debug_assert!(!self.state.hot[number as usize].online, "I26: the connection ends first");
+        debug_assert!(!self.state.hot[number as usize].online, "the connection ends before the session");
         let session = self.state.forget_session(number);
         let notice = Notice::SessionEnded { client_id: &session.client_id, why };
         self.hooks.notice(&notice, &mut self.orders);

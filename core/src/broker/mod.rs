@@ -109,7 +109,7 @@ impl Broker {
     ) -> Flow {
         self.state.statistics.received(packet.packet_type(), bytes);
         let Some(connection) = self.state.connections.get_mut(conn) else {
-            panic!("I9: a packet of connection {conn}, which is not open");
+            panic!("contract: a packet of connection {conn}, which is not open");
         };
         let now = self.state.now;
         match connection.live_mut() {

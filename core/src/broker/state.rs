@@ -146,7 +146,7 @@ impl State {
 
     /// Takes the driver's clock.
     pub(crate) fn advance(&mut self, now: Instant) {
-        assert!(now >= self.now, "I4: time went back from {} to {now}", self.now);
+        assert!(now >= self.now, "contract: time went back from {} to {now}", self.now);
         self.now = now;
     }
 
@@ -333,11 +333,11 @@ impl Sessions {
     }
 
     pub(crate) fn get(&self, number: u32) -> &Session {
-        self.slots[number as usize].as_ref().expect("I15: a session number is valid while it is filed")
+        self.slots[number as usize].as_ref().expect("a session number is valid while it is filed")
     }
 
     pub(crate) fn get_mut(&mut self, number: u32) -> &mut Session {
-        self.slots[number as usize].as_mut().expect("I15: a session number is valid while it is filed")
+        self.slots[number as usize].as_mut().expect("a session number is valid while it is filed")
     }
 
     /// The session with this number, if there is one.
@@ -356,7 +356,7 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, number: u32) -> Box<Session> {
-        let session = self.slots[number as usize].take().expect("I15: a session ends once");
+        let session = self.slots[number as usize].take().expect("a session ends once");
         self.by_client_id.remove(&session.client_id);
         self.free.push(number);
         session
