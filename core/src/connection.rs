@@ -84,7 +84,10 @@ impl Connections {
         if slot >= self.slots.len() {
             self.slots.resize_with(slot + 1, || None);
         }
-        assert!(self.slots[slot].is_none(), "contract: a slot is opened again only after Closed");
+        assert!(
+            self.slots[slot].is_none(),
+            "contract: a slot is opened again only after Closed"
+        );
         self.slots[slot] = Some(connection);
         self.len += 1;
     }
@@ -97,11 +100,17 @@ impl Connections {
     }
 
     pub(crate) fn get(&self, conn: ConnId) -> Option<&Connection> {
-        self.slots.get(conn.slot as usize)?.as_ref().filter(|connection| connection.id == conn)
+        self.slots
+            .get(conn.slot as usize)?
+            .as_ref()
+            .filter(|connection| connection.id == conn)
     }
 
     pub(crate) fn get_mut(&mut self, conn: ConnId) -> Option<&mut Connection> {
-        self.slots.get_mut(conn.slot as usize)?.as_mut().filter(|connection| connection.id == conn)
+        self.slots
+            .get_mut(conn.slot as usize)?
+            .as_mut()
+            .filter(|connection| connection.id == conn)
     }
 
     /// All connections, by slot.

@@ -3,12 +3,7 @@
 //! The store is ordered by topic. So a replay is a cursor that survives any change between two steps, the order of
 //! replay is the order of topics, and a filter reads only the range that its literal beginning allows.
 
-use crate::{
-    message::Message,
-    packet::QoS,
-    time::Instant,
-    topic,
-};
+use crate::{message::Message, packet::QoS, time::Instant, topic};
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 use core::ops::Bound;
 
@@ -65,7 +60,10 @@ impl Retained {
         self.changes += 1;
         self.bytes += message.cost_bytes();
         let topic = message.topic.clone();
-        let entry = Entry { message, changed: self.changes };
+        let entry = Entry {
+            message,
+            changed: self.changes,
+        };
         if let Some(former) = self.topics.insert(topic, entry) {
             self.bytes -= former.message.cost_bytes();
         }
@@ -85,7 +83,13 @@ impl Retained {
 
     /// A walk over what matches `filter` now.
     pub(crate) fn replay(&self, filter: &str, granted: QoS, identifier: u32) -> Replay {
-        Replay { filter: filter.into(), granted, identifier, cursor: None, as_of: self.changes }
+        Replay {
+            filter: filter.into(),
+            granted,
+            identifier,
+            cursor: None,
+            as_of: self.changes,
+        }
     }
 
     /// Walks on until a message matches, looking at no more than `*budget` topics. Removes what has expired.
@@ -97,7 +101,9 @@ impl Retained {
                 Look::End => return Step::End,
             };
             replay.cursor = Some(found.clone());
-            let Some(entry) = self.topics.get(&found) else { continue };
+            let Some(entry) = self.topics.get(&found) else {
+                continue;
+            };
             if entry.message.is_expired(now) {
                 self.remove(&found);
             } else if entry.changed <= replay.as_of {
@@ -144,7 +150,11 @@ enum Look {
 fn literal_beginning(path: &str) -> &str {
     let end = path.find(['+', '#']).unwrap_or(path.len());
     let literal = &path[..end];
-    if path[end..].starts_with('#') { literal.strip_suffix('/').unwrap_or(literal) } else { literal }
+    if path[end..].starts_with('#') {
+        literal.strip_suffix('/').unwrap_or(literal)
+    } else {
+        literal
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +178,10 @@ mod tests {
     #[test]
     fn a_walk_in_small_steps_finds_the_same() {
         let mut retained = filled(&["a/1", "a/2", "a/3", "b/1", "b/2", "c"]);
-        assert_eq!(walk(&mut retained, "+/2", 1), walk(&mut retained, "+/2", 100));
+        assert_eq!(
+            walk(&mut retained, "+/2", 1),
+            walk(&mut retained, "+/2", 100)
+        );
     }
 
     #[test]

@@ -10,7 +10,12 @@ use crate::{
 impl Broker {
     /// The client has a QoS 1 message. Success or failure, it is not sent again. [MQTT-4.3.2-3] [MQTT-4.4.0-2]
     pub(super) fn on_puback(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
-        if self.state.session_of(conn).outbound.acknowledge(ack.packet_id) {
+        if self
+            .state
+            .session_of(conn)
+            .outbound
+            .acknowledge(ack.packet_id)
+        {
             self.go_on(conn, actions);
         }
     }
@@ -62,7 +67,10 @@ impl Broker {
 
 /// Before 5.0 the reason is not told. [MQTT 5.0, 3.6.2.1, 3.7.2.1]
 fn answer(packet_id: PacketId, known: bool) -> Ack<'static> {
-    let reason =
-        if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
+    let reason = if known {
+        ReasonCode::SUCCESS
+    } else {
+        ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
+    };
     Ack::with_reason(packet_id, reason)
 }

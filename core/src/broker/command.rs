@@ -14,7 +14,7 @@ use bytes::Bytes;
 /// A request by the program around the broker.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
-    /// Publish a message as if a client had; answered by `Published`, `InvalidTopic` or `TooLarge`.
+    /// Publish a message as if a client had; answered by `Published`, or by what is wrong with it.
     Publish(Box<Publication>),
     /// Report the counters; answered by `Statistics`.
     Statistics,
@@ -48,6 +48,8 @@ pub enum Answer {
     },
     /// The topic name is empty, too long, or has a wildcard or a U+0000 in it.
     InvalidTopic(TopicError),
+    /// The topic name has more levels than [`topic_levels_max`](crate::config::Limits::topic_levels_max).
+    TopicTooDeep,
     /// Topic, properties and payload together are longer than a packet can be: 268,435,455 bytes.
     TooLarge,
     /// The counters.
@@ -78,7 +80,7 @@ impl Broker {
         }
         let levels_max = usize::from(self.state.config.limits.topic_levels_max);
         if topic::deeper_than(topic, levels_max) {
-            return Answer::InvalidTopic(TopicError::TooDeep);
+            return Answer::TopicTooDeep;
         }
         let properties = publication.properties.as_properties();
         let bytes = topic.len() + properties.as_bytes().len() + publication.payload.len();
@@ -93,7 +95,9 @@ impl Broker {
             retain: publication.retain,
             expires: message::expiry(properties, self.state.now),
         };
-        let receivers = self.state.take_message(None, permit::command(incoming), actions);
+        let receivers = self
+            .state
+            .take_message(None, permit::command(incoming), actions);
         Answer::Published { receivers }
     }
 

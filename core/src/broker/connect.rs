@@ -36,12 +36,24 @@ impl Broker {
     pub(super) fn on_opened(&mut self, conn: ConnId, link: Link, actions: &mut Actions) -> Flow {
         let full = self.state.connections.len() >= self.state.config.limits.connections_max;
         let refused = full || self.state.draining || !self.hooks.accept(&link);
-        let phase = if refused { Phase::Closing } else { Phase::AwaitConnect };
-        self.state.connections.open(Connection { id: conn, link, phase, timer: None });
+        let phase = if refused {
+            Phase::Closing
+        } else {
+            Phase::AwaitConnect
+        };
+        self.state.connections.open(Connection {
+            id: conn,
+            link,
+            phase,
+            timer: None,
+        });
         self.state.statistics.connections_opened += 1;
         self.state.statistics.connections_current += 1;
         if refused {
-            actions.push(Action::Close { conn, how: Close::Abort });
+            actions.push(Action::Close {
+                conn,
+                how: Close::Abort,
+            });
             return Flow::Continue;
         }
         let at = self.state.now + self.state.config.limits.connect_deadline;
@@ -59,7 +71,11 @@ impl Broker {
         packet: ClientPacket<'_>,
         actions: &mut Actions,
     ) -> Flow {
-        let connection = self.state.connections.get(conn).expect("the caller looked it up");
+        let connection = self
+            .state
+            .connections
+            .get(conn)
+            .expect("the caller looked it up");
         match (&connection.phase, packet) {
             (Phase::Closing, _) => Flow::Continue,
             (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
@@ -75,12 +91,7 @@ impl Broker {
         }
     }
 
-    fn on_connect(
-        &mut self,
-        conn: ConnId,
-        connect: &Connect<'_>,
-        actions: &mut Actions,
-    ) -> Flow {
+    fn on_connect(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) -> Flow {
         if let Err(reason) = self.check_connect(connect) {
             self.refuse_connect(conn, connect.version, reason, actions);
             return Flow::Continue;
@@ -131,7 +142,10 @@ impl Broker {
                 self.refuse_connect(conn, connect.version, reason, actions);
             }
             (Judged::Asked(hook), worst) => {
-                let so_far = SoFar { worst, ..SoFar::at(hook) };
+                let so_far = SoFar {
+                    worst,
+                    ..SoFar::at(hook)
+                };
                 let packet = ClientPacket::Connect(Box::new(connect.clone()));
                 let ticket = self.ask(conn, connect.version, &packet, so_far, actions);
                 self.set_phase(conn, Phase::Asking(ticket));
@@ -171,7 +185,11 @@ impl Broker {
             Version::V5 if !reason.is_error() => ReasonCode::from_connect_return_code(reason.0),
             _ => reason,
         };
-        let connack = ConnAck { session_present: false, reason, properties: Properties::EMPTY };
+        let connack = ConnAck {
+            session_present: false,
+            reason,
+            properties: Properties::EMPTY,
+        };
         let packet = ServerPacket::ConnAck(connack);
         self.state.send_unaccounted(conn, version, &packet, actions);
         self.end(conn, End::ConnectRefused(reason), actions);
@@ -179,7 +197,10 @@ impl Broker {
 
     /// The CONNECT is permitted: from here on it has effects.
     fn admit(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) {
-        let assigned = connect.client_id.is_empty().then(|| self.assign_client_id(conn));
+        let assigned = connect
+            .client_id
+            .is_empty()
+            .then(|| self.assign_client_id(conn));
         let client_id = assigned.as_deref().unwrap_or(connect.client_id);
         let found = self.state.sessions.find(client_id);
         let sessions_max = self.state.config.limits.sessions_max as usize;
@@ -191,14 +212,17 @@ impl Broker {
             self.take_over(number, connect.clean_start, actions);
         }
         let resumed = self.state.sessions.find(client_id);
-        let number = resumed
-            .unwrap_or_else(|| self.state.create_session(client_id, connect.version));
+        let number =
+            resumed.unwrap_or_else(|| self.state.create_session(client_id, connect.version));
         self.enter(conn, number, connect);
         let present = resumed.is_some();
         self.acknowledge_connect(conn, connect, present, assigned.as_deref(), actions);
         self.state.statistics.clients_connected += 1;
         let client = self.state.client(conn);
-        let notice = Notice::Connected { client, session_present: present };
+        let notice = Notice::Connected {
+            client,
+            session_present: present,
+        };
         self.hooks.notice(&notice, &mut self.orders);
         self.state.resume(number, actions);
     }
@@ -237,7 +261,13 @@ impl Broker {
         let silence_max = (connect.keep_alive_s > 0)
             .then(|| Duration::from_millis(u64::from(connect.keep_alive_s) * 1500));
         let version = connect.version;
-        let live = Live { session: number, version, silence_max, last_received: now, held: None };
+        let live = Live {
+            session: number,
+            version,
+            silence_max,
+            last_received: now,
+            held: None,
+        };
         self.set_phase(conn, Phase::Live(live));
         let timer = silence_max.map(|max| self.state.set_timer(now + max, Due::KeepAlive(conn)));
         if let Some(connection) = self.state.connections.get_mut(conn) {
@@ -279,7 +309,8 @@ impl Broker {
             reason: ReasonCode::SUCCESS,
             properties: properties.as_properties(),
         };
-        self.state.send(conn, &ServerPacket::ConnAck(connack), actions);
+        self.state
+            .send(conn, &ServerPacket::ConnAck(connack), actions);
     }
 
     /// What a 5.0 client must know of our bounds. [MQTT 5.0, 3.2.2.3]
@@ -287,7 +318,9 @@ impl Broker {
         let limits = &self.state.config.limits;
         let mut properties = PropertiesBuf::default();
         let mut push = |property| {
-            properties.push(property).expect("our own limits can be told");
+            properties
+                .push(property)
+                .expect("our own limits can be told");
         };
         let asked = connect.properties.session_expiry_interval().unwrap_or(0);
         let granted = self.granted_expiry_s(connect);

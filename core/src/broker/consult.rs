@@ -46,12 +46,18 @@ pub(super) struct Open {
 impl Tickets {
     fn open(&mut self, open: Open) -> Ticket {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, open: None });
+            self.slots.push(Slot {
+                generation: 0,
+                open: None,
+            });
             u32::try_from(self.slots.len() - 1).expect("one ticket a connection")
         });
         let entry = &mut self.slots[slot as usize];
         entry.open = Some(open);
-        Ticket { slot, generation: entry.generation }
+        Ticket {
+            slot,
+            generation: entry.generation,
+        }
     }
 
     fn close(&mut self, ticket: Ticket) -> Option<Open> {
@@ -67,7 +73,10 @@ impl Tickets {
 
     fn get_mut(&mut self, ticket: Ticket) -> Option<&mut Open> {
         let entry = self.slots.get_mut(ticket.slot as usize)?;
-        entry.open.as_mut().filter(|_| entry.generation == ticket.generation)
+        entry
+            .open
+            .as_mut()
+            .filter(|_| entry.generation == ticket.generation)
     }
 }
 
@@ -82,18 +91,36 @@ impl Broker {
         actions: &mut Actions,
     ) -> Ticket {
         let mut encoded = Vec::new();
-        packet.encode(version, &mut encoded).expect("a decoded packet can be encoded again");
+        packet
+            .encode(version, &mut encoded)
+            .expect("a decoded packet can be encoded again");
         let packet = Bytes::from(encoded);
-        let SoFar { hook, worst, granted } = so_far;
+        let SoFar {
+            hook,
+            worst,
+            granted,
+        } = so_far;
         let question = self.question(conn, version, packet.clone(), granted.clone());
-        let open = Open { conn, version, hook, packet, worst, granted, timer: None };
+        let open = Open {
+            conn,
+            version,
+            hook,
+            packet,
+            worst,
+            granted,
+            timer: None,
+        };
         let ticket = self.state.tickets.open(open);
         let at = self.state.now + self.state.config.limits.verdict_deadline;
         let timer = self.state.set_timer(at, Due::Verdict(ticket));
         if let Some(open) = self.state.tickets.get_mut(ticket) {
             open.timer = Some(timer);
         }
-        actions.push(Action::Consult { ticket, hook, question: Box::new(question) });
+        actions.push(Action::Consult {
+            ticket,
+            hook,
+            question: Box::new(question),
+        });
         ticket
     }
 
@@ -105,7 +132,12 @@ impl Broker {
         granted: Vec<Result<QoS, ReasonCode>>,
     ) -> Question {
         let link = *self.state.link(conn);
-        let live = self.state.connections.get(conn).and_then(|c| c.live()).is_some();
+        let live = self
+            .state
+            .connections
+            .get(conn)
+            .and_then(|c| c.live())
+            .is_some();
         let mut question = Question {
             link,
             client_id: Default::default(),
@@ -170,7 +202,11 @@ impl Broker {
 
     /// Reads on, unless the next set asked again or the connection was ended.
     fn resume_if_free(&self, conn: ConnId, actions: &mut Actions) {
-        let live = self.state.connections.get(conn).and_then(|connection| connection.live());
+        let live = self
+            .state
+            .connections
+            .get(conn)
+            .and_then(|connection| connection.live());
         if live.is_some_and(|live| live.held.is_none()) {
             actions.push(Action::Resume { conn });
         }
@@ -187,7 +223,11 @@ pub(super) struct SoFar {
 
 impl SoFar {
     pub(super) fn at(hook: u16) -> Self {
-        Self { hook, worst: ReasonCode::SUCCESS, granted: Vec::new() }
+        Self {
+            hook,
+            worst: ReasonCode::SUCCESS,
+            granted: Vec::new(),
+        }
     }
 }
 

@@ -63,9 +63,11 @@ impl State {
         self.index.for_each_match(topic, |members| {
             filters += 1;
             match origin {
-                Some(origin) => receivers.extend(members.iter().filter(|member| {
-                    !(member.session == origin && member.options.no_local())
-                })),
+                Some(origin) => receivers.extend(
+                    members
+                        .iter()
+                        .filter(|member| !(member.session == origin && member.options.no_local())),
+                ),
                 None => receivers.extend_from_slice(members),
             }
         });
@@ -123,13 +125,23 @@ impl State {
         let qos = message.qos.min(receiver.options.qos());
         // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
         let retain = message.retain && receiver.options.retain_as_published();
-        let identifiers = if hot.v5 || !hot.online { identifiers } else { &[] };
+        let identifiers = if hot.v5 || !hot.online {
+            identifiers
+        } else {
+            &[]
+        };
         let may_send = hot.online
             && (!hot.backlog || self.may_overtake(number, qos))
             && (qos == QoS::AtMostOnce || self.has_room(number))
             && hot.outbound_bytes < self.config.limits.outbound_bytes_max;
         if may_send {
-            let form = Form { v5: hot.v5, qos, retain, dup: false, identifiers };
+            let form = Form {
+                v5: hot.v5,
+                qos,
+                retain,
+                dup: false,
+                identifiers,
+            };
             let encoded = self.forms.encoded(form, message, self.now, actions);
             if encoded.bytes > hot.packet_bytes_max {
                 self.count_drop(number, message.topic, qos, DropCause::TooLarge);
@@ -139,7 +151,12 @@ impl State {
             if qos != QoS::AtMostOnce && self.keeps_inflight(number) {
                 let identifiers = Identifiers::from_slice(identifiers);
                 let message = kept.get_or_insert_with(|| message.keep()).clone();
-                queued = Some(Queued { message, qos, retain, identifiers });
+                queued = Some(Queued {
+                    message,
+                    qos,
+                    retain,
+                    identifiers,
+                });
             }
             self.send_copy(number, qos, encoded, queued, actions);
             return true;
@@ -152,7 +169,15 @@ impl State {
         }
         let message = kept.get_or_insert_with(|| message.keep()).clone();
         let identifiers = Identifiers::from_slice(identifiers);
-        self.enqueue(number, Queued { message, qos, retain, identifiers })
+        self.enqueue(
+            number,
+            Queued {
+                message,
+                qos,
+                retain,
+                identifiers,
+            },
+        )
     }
 
     /// Why a QoS 0 message that cannot be sent now is lost; none if it may wait.
@@ -176,7 +201,10 @@ impl State {
             true => u16::MAX,
             false => limits.awaiting_release_max,
         };
-        let window = Window { inflight_max: session.inflight_max, releasing_max };
+        let window = Window {
+            inflight_max: session.inflight_max,
+            releasing_max,
+        };
         session.outbound.has_room(session.version, window)
     }
 
@@ -203,7 +231,10 @@ impl State {
             }
         };
         let hot = &mut self.hot[number as usize];
-        let target = Target { conn: hot.conn, packet_id };
+        let target = Target {
+            conn: hot.conn,
+            packet_id,
+        };
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(encoded.bytes);
         self.statistics.delivered(qos, encoded.bytes);
         actions.deliver(encoded.frame, encoded.packet_id_at, target);
@@ -227,13 +258,27 @@ impl State {
                 return true;
             }
             // A message that fits into no queue must not empty this one first.
-            let victim = if cost > bytes_max { None } else { queue.pop_victim(queued.qos) };
+            let victim = if cost > bytes_max {
+                None
+            } else {
+                queue.pop_victim(queued.qos)
+            };
             let Some(victim) = victim else {
-                self.count_drop(number, &queued.message.topic, queued.qos, DropCause::QueueFull);
+                self.count_drop(
+                    number,
+                    &queued.message.topic,
+                    queued.qos,
+                    DropCause::QueueFull,
+                );
                 return false;
             };
             self.account_unqueued(&victim);
-            self.count_drop(number, &victim.message.topic, victim.qos, DropCause::QueueFull);
+            self.count_drop(
+                number,
+                &victim.message.topic,
+                victim.qos,
+                DropCause::QueueFull,
+            );
         }
     }
 
@@ -250,7 +295,11 @@ impl State {
         self.hot[number as usize].backlog = session.has_backlog();
         self.resend(number, &mut PUMP_STEP.clone(), actions);
         for packet_id in releasing {
-            self.send(conn, &ServerPacket::PubRel(Ack::success(packet_id)), actions);
+            self.send(
+                conn,
+                &ServerPacket::PubRel(Ack::success(packet_id)),
+                actions,
+            );
         }
         self.pump(number, actions);
     }
@@ -275,7 +324,9 @@ impl State {
         while *budget > 0 && self.may_send_now(number) && self.has_room(number) {
             *budget -= 1;
             let outbound = &mut self.sessions.get_mut(number).outbound;
-            let Some(resend) = outbound.next_resend(self.now) else { return };
+            let Some(resend) = outbound.next_resend(self.now) else {
+                return;
+            };
             if !self.send_again(number, &resend, actions) {
                 self.sessions.get_mut(number).outbound.skip_resend();
                 let Queued { message, qos, .. } = resend.queued;
@@ -298,7 +349,10 @@ impl State {
             return false;
         }
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(encoded.bytes);
-        let target = Target { conn: hot.conn, packet_id: Some(*packet_id) };
+        let target = Target {
+            conn: hot.conn,
+            packet_id: Some(*packet_id),
+        };
         self.statistics.delivered(queued.qos, encoded.bytes);
         actions.deliver(encoded.frame, encoded.packet_id_at, target);
         true
@@ -311,15 +365,24 @@ impl State {
         while *budget > 0 && self.may_send_now(number) {
             *budget -= 1;
             let now = self.now;
-            let Some(front) = self.sessions.get(number).queue.front() else { return };
+            let Some(front) = self.sessions.get(number).queue.front() else {
+                return;
+            };
             let expired = front.message.is_expired(now);
             if !expired && front.qos != QoS::AtMostOnce && !self.has_room(number) {
                 return;
             }
-            let Some(queued) = self.sessions.get_mut(number).queue.pop() else { return };
+            let Some(queued) = self.sessions.get_mut(number).queue.pop() else {
+                return;
+            };
             self.account_unqueued(&queued);
             if expired {
-                self.count_drop(number, &queued.message.topic, queued.qos, DropCause::Expired);
+                self.count_drop(
+                    number,
+                    &queued.message.topic,
+                    queued.qos,
+                    DropCause::Expired,
+                );
             } else {
                 self.send_queued(number, queued, actions);
             }
@@ -354,8 +417,19 @@ impl State {
         let identifiers = if v5 { &queued.identifiers[..] } else { &[] };
         let (qos, retain) = (queued.qos, queued.retain);
         let dup = dup && qos != QoS::AtMostOnce;
-        let form = Form { v5, qos, retain, dup, identifiers };
-        form::encode(form, &mut Incoming::again(&queued.message), self.now, actions)
+        let form = Form {
+            v5,
+            qos,
+            retain,
+            dup,
+            identifiers,
+        };
+        form::encode(
+            form,
+            &mut Incoming::again(&queued.message),
+            self.now,
+            actions,
+        )
     }
 
     /// True while the session's connection takes more output.
@@ -383,7 +457,10 @@ impl Broker {
         let number = live.session;
         let hot = &mut self.state.hot[number as usize];
         let Some(left) = hot.outbound_bytes.checked_sub(bytes) else {
-            panic!("contract: {bytes} bytes flushed of {} sent to connection {conn}", hot.outbound_bytes);
+            panic!(
+                "contract: {bytes} bytes flushed of {} sent to connection {conn}",
+                hot.outbound_bytes
+            );
         };
         hot.outbound_bytes = left;
         self.state.pump(number, actions);
@@ -396,7 +473,12 @@ fn identifiers_of(place: u32, receiver: &Member, further: &FurtherIdentifiers) -
     let mut identifiers = Identifiers::new();
     if receiver.subscription_id != 0 {
         identifiers.push(receiver.subscription_id);
-        identifiers.extend(further.iter().filter(|(at, _)| *at == place).map(|(_, id)| *id));
+        identifiers.extend(
+            further
+                .iter()
+                .filter(|(at, _)| *at == place)
+                .map(|(_, id)| *id),
+        );
         identifiers.sort_unstable();
         identifiers.dedup();
     }

@@ -6,9 +6,7 @@ use crate::{
     connection::{Live, Phase},
     hooks::{End, Notice, Refusal, SessionEnd},
     id::ConnId,
-    packet::{
-        ConnAck, Disconnect, Properties, PropertiesBuf, Property, ServerPacket, Version,
-    },
+    packet::{ConnAck, Disconnect, Properties, PropertiesBuf, Property, ServerPacket, Version},
     reason::ReasonCode,
     session::KeptWill,
     time::Instant,
@@ -79,8 +77,13 @@ impl Broker {
             _ => return,
         };
         let reason = error.reason();
-        let connack = ConnAck { session_present: false, reason, properties: Properties::EMPTY };
-        self.state.send_unaccounted(conn, version, &ServerPacket::ConnAck(connack), actions);
+        let connack = ConnAck {
+            session_present: false,
+            reason,
+            properties: Properties::EMPTY,
+        };
+        self.state
+            .send_unaccounted(conn, version, &ServerPacket::ConnAck(connack), actions);
     }
 
     /// The driver reports the end of a connection.
@@ -94,7 +97,11 @@ impl Broker {
             panic!("contract: the end of connection {conn}, which is not open");
         };
         if !matches!(connection.phase, Phase::Closing) {
-            let end = if cause == CloseCause::Failed { End::Failed } else { End::PeerClosed };
+            let end = if cause == CloseCause::Failed {
+                End::Failed
+            } else {
+                End::PeerClosed
+            };
             self.end(conn, end, actions);
         }
         self.state.connections.close(conn);
@@ -105,7 +112,11 @@ impl Broker {
     /// Ends a connection for the broker: the last packet, the will, the session's further life, the hooks, the order to
     /// close. What the driver still reports of it is ignored.
     pub(super) fn end(&mut self, conn: ConnId, end: End, actions: &mut Actions) {
-        let connection = self.state.connections.get_mut(conn).expect("the caller looked it up");
+        let connection = self
+            .state
+            .connections
+            .get_mut(conn)
+            .expect("the caller looked it up");
         let phase = core::mem::replace(&mut connection.phase, Phase::Closing);
         let timer = connection.timer.take();
         self.state.cancel_timer(timer);
@@ -131,13 +142,20 @@ impl Broker {
         }
         let link = self.state.link(conn);
         let client_id = client_id.as_deref();
-        let notice = Notice::Ended { conn, link, client_id, end };
+        let notice = Notice::Ended {
+            conn,
+            link,
+            client_id,
+            end,
+        };
         self.hooks.notice(&notice, &mut self.orders);
     }
 
     /// A 5.0 client reads in a DISCONNECT why the server ends its connection. [MQTT-4.13.1-1]
     fn say_why(&mut self, conn: ConnId, live: &Live, end: &End, actions: &mut Actions) {
-        let Some(reason) = disconnect_reason(end) else { return };
+        let Some(reason) = disconnect_reason(end) else {
+            return;
+        };
         let version = live.version;
         if version != Version::V5 {
             return;
@@ -152,7 +170,10 @@ impl Broker {
             let _ = properties.push(Property::ReasonString(text));
         }
         let packet_bytes_max = self.state.hot[live.session as usize].packet_bytes_max;
-        let mut packet = Disconnect { reason, properties: properties.as_properties() };
+        let mut packet = Disconnect {
+            reason,
+            properties: properties.as_properties(),
+        };
         // [MQTT-3.14.2-3]
         let fits = |packet: &Disconnect<'_>| {
             let len = ServerPacket::Disconnect(*packet).encoded_len(version);
@@ -221,10 +242,13 @@ impl Broker {
 
     /// The will's time has come.
     pub(super) fn publish_will(&mut self, number: u32, will: &KeptWill, actions: &mut Actions) {
-        let expires = will.expiry_s.map(|interval| self.state.now + seconds(interval));
+        let expires = will
+            .expiry_s
+            .map(|interval| self.state.now + seconds(interval));
         let mut message = (*will.message).clone();
         message.expires = expires;
-        self.state.take_message(Some(number), permit::will(&message), actions);
+        self.state
+            .take_message(Some(number), permit::will(&message), actions);
     }
 
     /// A session is gone: its will comes first, then everything that belonged to it is freed.
@@ -234,9 +258,15 @@ impl Broker {
             self.publish_will(number, &will, actions);
         }
         // A connection of the session that is still to end must not end it again.
-        debug_assert!(!self.state.hot[number as usize].online, "the connection ends before the session");
+        debug_assert!(
+            !self.state.hot[number as usize].online,
+            "the connection ends before the session"
+        );
         let session = self.state.forget_session(number);
-        let notice = Notice::SessionEnded { client_id: &session.client_id, why };
+        let notice = Notice::SessionEnded {
+            client_id: &session.client_id,
+            why,
+        };
         self.hooks.notice(&notice, &mut self.orders);
     }
 }

@@ -55,7 +55,10 @@ impl Forms {
         now: Instant,
         actions: &mut Actions,
     ) -> Encoded {
-        debug_assert!(!form.dup, "a message that is routed is new to its receivers");
+        debug_assert!(
+            !form.dup,
+            "a message that is routed is new to its receivers"
+        );
         let place = usize::from(form.v5) * 6 + usize::from(form.retain) * 3 + form.qos as usize;
         if form.identifiers.is_empty() {
             if self.filled & (1 << place) == 0 {
@@ -91,14 +94,18 @@ pub(crate) fn encode(
         &PublishForm {
             version: if form.v5 { Version::V5 } else { Version::V311 },
             topic: message.topic,
-            payload: if tail.is_some() { &[] } else { message.payload.as_slice() },
+            payload: if tail.is_some() {
+                &[]
+            } else {
+                message.payload.as_slice()
+            },
             payload_bytes,
             qos: form.qos,
             retain: form.retain,
             dup: form.dup,
             // The driver writes each receiver's own over it.
             packet_id: (form.qos != QoS::AtMostOnce).then_some(PacketId::MIN),
-            properties: Properties::trusted(&message.properties),
+            properties: Properties::from_validated(&message.properties),
             message_expiry_interval: message::remaining_expiry_s(message.expires, now),
             subscription_identifiers: form.identifiers,
         },
@@ -106,5 +113,9 @@ pub(crate) fn encode(
     let tail_bytes = tail.as_ref().map_or(0, |tail| tail.len() as u32);
     let frame = actions.frame(start, tail);
     let packet_id_at = packet_id_at as u32;
-    Encoded { frame, packet_id_at, bytes: frame.arena_len() + tail_bytes }
+    Encoded {
+        frame,
+        packet_id_at,
+        bytes: frame.arena_len() + tail_bytes,
+    }
 }

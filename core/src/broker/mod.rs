@@ -67,17 +67,31 @@ pub struct Seed(pub [u8; 32]);
 
 impl Broker {
     /// A broker without sessions. `now` is monotonic; `wall` is the civil time at `now`.
-    pub fn new(config: Config, hooks: HookChain, seed: Seed, now: Instant, wall: WallClock) -> Self {
+    pub fn new(
+        config: Config,
+        hooks: HookChain,
+        seed: Seed,
+        now: Instant,
+        wall: WallClock,
+    ) -> Self {
         let orders = Orders::new(config.limits.hook_commands_max);
         let state = State::new(config, seed, now, wall, hooks.wants(HookSet::NOTICE));
-        Self { hooks, orders, state }
+        Self {
+            hooks,
+            orders,
+            state,
+        }
     }
 
     /// Takes one fact. All that must happen because of it is in `actions` on return.
     pub fn handle(&mut self, now: Instant, event: Event<'_>, actions: &mut Actions) -> Flow {
         self.state.advance(now);
         let flow = match event {
-            Event::Received { conn, packet, bytes } => self.on_packet(conn, packet, bytes, actions),
+            Event::Received {
+                conn,
+                packet,
+                bytes,
+            } => self.on_packet(conn, packet, bytes, actions),
             Event::Flushed { conn, bytes } => self.on_flushed(conn, bytes, actions),
             Event::Opened { conn, link } => self.on_opened(conn, link, actions),
             Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
@@ -114,7 +128,10 @@ impl Broker {
         let now = self.state.now;
         match connection.live_mut() {
             Some(live) => {
-                assert!(live.held.is_none(), "a packet of connection {conn}, which is held");
+                assert!(
+                    live.held.is_none(),
+                    "a packet of connection {conn}, which is held"
+                );
                 live.last_received = now;
             }
             None => return self.on_early_packet(conn, packet, actions),
@@ -155,8 +172,18 @@ impl Broker {
     /// Tells the hooks of messages lost during a fan-out, after it.
     fn report_drops(&mut self) {
         for drop in core::mem::take(&mut self.state.drops) {
-            let state::Drop { client_id, topic, qos, why } = &drop;
-            let notice = Notice::Dropped { client_id, topic, qos: *qos, why: *why };
+            let state::Drop {
+                client_id,
+                topic,
+                qos,
+                why,
+            } = &drop;
+            let notice = Notice::Dropped {
+                client_id,
+                topic,
+                qos: *qos,
+                why: *why,
+            };
             self.hooks.notice(&notice, &mut self.orders);
         }
     }

@@ -46,8 +46,11 @@ pub(super) fn connect(
             }
         }
     }
-    let judged =
-        if worst == ReasonCode::SUCCESS { Judged::Permitted } else { Judged::Refused(worst) };
+    let judged = if worst == ReasonCode::SUCCESS {
+        Judged::Permitted
+    } else {
+        Judged::Refused(worst)
+    };
     (judged, worst)
 }
 
@@ -80,8 +83,10 @@ pub(super) fn subscribe(
 ) -> Judged {
     if hooks.wants(HookSet::SUBSCRIBE) {
         for (number, hook) in hooks.wanting(HookSet::SUBSCRIBE, from) {
-            let before: smallvec::SmallVec<[_; 8]> =
-                requests.iter().map(|request| request.granted.err()).collect();
+            let before: smallvec::SmallVec<[_; 8]> = requests
+                .iter()
+                .map(|request| request.granted.err())
+                .collect();
             match hook.subscribe(client, requests) {
                 Ruling::Permit => {}
                 Ruling::Refuse(reason) => refuse_all(requests, refusal(reason)),
@@ -110,14 +115,21 @@ pub(super) fn grant(
     granted: alloc::vec::Vec<Result<crate::packet::QoS, ReasonCode>>,
 ) {
     let unanswered = core::iter::repeat(Err(ReasonCode::NOT_AUTHORIZED));
-    for (request, answer) in requests.iter_mut().zip(granted.into_iter().chain(unanswered)) {
+    for (request, answer) in requests
+        .iter_mut()
+        .zip(granted.into_iter().chain(unanswered))
+    {
         request.granted = request.granted.and(answer).map_err(refusal);
     }
 }
 
 /// A hook's "no" is never taken for a success.
 pub(super) fn refusal(reason: ReasonCode) -> ReasonCode {
-    if reason == ReasonCode::SUCCESS { ReasonCode::UNSPECIFIED_ERROR } else { reason }
+    if reason == ReasonCode::SUCCESS {
+        ReasonCode::UNSPECIFIED_ERROR
+    } else {
+        reason
+    }
 }
 
 /// A client's message that [`publish`] or a verdict permitted.

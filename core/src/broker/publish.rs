@@ -108,9 +108,7 @@ impl Broker {
     ) {
         // Held again or not: `on_ruled` resumes reading only if not.
         let _ = match consult::judged(verdict) {
-            Judged::Permitted => {
-                self.judge_publish(open.conn, publish, open.next_hook(), actions)
-            }
+            Judged::Permitted => self.judge_publish(open.conn, publish, open.next_hook(), actions),
             refused => self.conclude_publish(open.conn, publish, refused, actions),
         };
     }
@@ -123,14 +121,20 @@ impl State {
             return None;
         }
         let packet_id = publish.packet_id?;
-        self.session_of(conn).inbound.contains(packet_id).then_some(packet_id)
+        self.session_of(conn)
+            .inbound
+            .contains(packet_id)
+            .then_some(packet_id)
     }
 
     fn check_publish(&mut self, conn: ConnId, publish: &Publish<'_>) -> Result<(), Refusal> {
         if !publish.properties.is_empty() && publish.properties.topic_alias().is_some() {
             return Err(ALIAS_NOT_OFFERED);
         }
-        if topic::deeper_than(publish.topic, usize::from(self.config.limits.topic_levels_max)) {
+        if topic::deeper_than(
+            publish.topic,
+            usize::from(self.config.limits.topic_levels_max),
+        ) {
             return Err(TOO_DEEP);
         }
         // QoS 1 is acknowledged in the turn it comes, so only QoS 2 can pile up. Older clients are told of no maximum;
@@ -171,7 +175,11 @@ impl State {
         actions: &mut Actions,
     ) {
         let told = self.live(conn).version == Version::V5;
-        let reason = if told { publish_refusal(reason) } else { ReasonCode::SUCCESS };
+        let reason = if told {
+            publish_refusal(reason)
+        } else {
+            ReasonCode::SUCCESS
+        };
         if let (false, QoS::ExactlyOnce, Some(id)) = (told, publish.qos, publish.packet_id) {
             // The client goes on with PUBREL as if the message had been taken.
             self.session_of(conn).inbound.take(id);
@@ -186,7 +194,9 @@ impl State {
         reason: ReasonCode,
         actions: &mut Actions,
     ) {
-        let Some(packet_id) = publish.packet_id else { return };
+        let Some(packet_id) = publish.packet_id else {
+            return;
+        };
         let ack = Ack::with_reason(packet_id, reason);
         let packet = match publish.qos {
             QoS::AtMostOnce => return,
@@ -226,8 +236,7 @@ impl State {
                 self.statistics.retained_refused += 1;
             }
         }
-        self.statistics.retained_current =
-            u32::try_from(self.retained.len()).unwrap_or(u32::MAX);
+        self.statistics.retained_current = u32::try_from(self.retained.len()).unwrap_or(u32::MAX);
     }
 }
 
@@ -240,7 +249,11 @@ fn incoming<'a>(publish: &Publish<'a>, state: &State) -> Incoming<'a> {
         properties: message::forwardable(properties),
         qos: publish.qos,
         retain: publish.retain,
-        expires: if properties.is_empty() { None } else { message::expiry(properties, state.now) },
+        expires: if properties.is_empty() {
+            None
+        } else {
+            message::expiry(properties, state.now)
+        },
     }
 }
 

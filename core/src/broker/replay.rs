@@ -21,12 +21,19 @@ impl State {
                 self.hot[number as usize].backlog = true;
                 return;
             }
-            let Some(replay) = self.sessions.get_mut(number).replays.front_mut() else { return };
+            let Some(replay) = self.sessions.get_mut(number).replays.front_mut() else {
+                return;
+            };
             match self.retained.next(replay, self.now, &mut budget) {
                 Step::Message(message) => {
                     let qos = message.qos.min(replay.granted);
                     let identifiers = identifiers(replay);
-                    let queued = Queued { message, qos, retain: true, identifiers };
+                    let queued = Queued {
+                        message,
+                        qos,
+                        retain: true,
+                        identifiers,
+                    };
                     self.send_retained(number, queued, actions);
                 }
                 Step::Pause => {
@@ -55,9 +62,13 @@ impl State {
     /// One step for each of the sessions that wait for their turn.
     pub(super) fn carry_on(&mut self, actions: &mut Actions) {
         for _ in 0..self.runnable.len().min(SESSIONS_PER_STEP) {
-            let Some(number) = self.runnable.pop_front() else { return };
+            let Some(number) = self.runnable.pop_front() else {
+                return;
+            };
             // The number may belong to another session by now, which has no part in this.
-            let Some(session) = self.sessions.look_up(number) else { continue };
+            let Some(session) = self.sessions.look_up(number) else {
+                continue;
+            };
             if core::mem::take(&mut session.runnable) {
                 self.pump(number, actions);
             }
@@ -69,4 +80,3 @@ fn identifiers(replay: &Replay) -> Identifiers {
     let identifier = Some(replay.identifier).filter(|&identifier| identifier != 0);
     identifier.into_iter().collect()
 }
-

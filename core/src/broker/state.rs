@@ -91,7 +91,10 @@ pub(crate) struct Hot {
 
 impl Hot {
     const AWAY: Self = Self {
-        conn: ConnId { slot: 0, generation: 0 },
+        conn: ConnId {
+            slot: 0,
+            generation: 0,
+        },
         outbound_bytes: 0,
         packet_bytes_max: u32::MAX,
         route: 0,
@@ -119,7 +122,10 @@ impl State {
         wall: WallClock,
         watches_drops: bool,
     ) -> Self {
-        let hash_seed = seed.0.iter().fold(0, |sum: u64, &b| sum.rotate_left(8) ^ u64::from(b));
+        let hash_seed = seed
+            .0
+            .iter()
+            .fold(0, |sum: u64, &b| sum.rotate_left(8) ^ u64::from(b));
         Self {
             config,
             now,
@@ -146,7 +152,11 @@ impl State {
 
     /// Takes the driver's clock.
     pub(crate) fn advance(&mut self, now: Instant) {
-        assert!(now >= self.now, "contract: time went back from {} to {now}", self.now);
+        assert!(
+            now >= self.now,
+            "contract: time went back from {} to {now}",
+            self.now
+        );
         self.now = now;
     }
 
@@ -191,7 +201,10 @@ impl State {
     // Connections and sessions
 
     pub(crate) fn live(&self, conn: ConnId) -> &Live {
-        self.connections.get(conn).and_then(|c| c.live()).expect("the flow was given a live connection")
+        self.connections
+            .get(conn)
+            .and_then(|c| c.live())
+            .expect("the flow was given a live connection")
     }
 
     pub(crate) fn live_mut(&mut self, conn: ConnId) -> &mut Live {
@@ -208,7 +221,11 @@ impl State {
     }
 
     pub(crate) fn link(&self, conn: ConnId) -> &Link {
-        &self.connections.get(conn).expect("the flow was given an open connection").link
+        &self
+            .connections
+            .get(conn)
+            .expect("the flow was given an open connection")
+            .link
     }
 
     /// A live connection as hooks see it.
@@ -252,7 +269,13 @@ impl State {
 
     pub(crate) fn attach(&mut self, number: u32, conn: ConnId, packet_bytes_max: u32) {
         let v5 = self.sessions.get(number).version == Version::V5;
-        self.hot[number as usize] = Hot { conn, packet_bytes_max, online: true, v5, ..Hot::AWAY };
+        self.hot[number as usize] = Hot {
+            conn,
+            packet_bytes_max,
+            online: true,
+            v5,
+            ..Hot::AWAY
+        };
         self.statistics.sessions_inactive_current -= 1;
         self.statistics.sessions_active_current += 1;
     }
@@ -272,7 +295,9 @@ impl State {
         let (session, version) = (live.session, live.version);
         let packet_bytes_max = self.hot[session as usize].packet_bytes_max;
         if packet_bytes_max < u32::MAX
-            && packet.encoded_len(version).is_ok_and(|len| len > packet_bytes_max as usize)
+            && packet
+                .encoded_len(version)
+                .is_ok_and(|len| len > packet_bytes_max as usize)
         {
             return;
         }
@@ -290,7 +315,9 @@ impl State {
         actions: &mut Actions,
     ) -> u32 {
         let bytes = actions.send(conn, |arena| {
-            packet.encode(version, arena).expect("the broker builds packets that can be encoded");
+            packet
+                .encode(version, arena)
+                .expect("the broker builds packets that can be encoded");
         });
         self.statistics.sent(packet.packet_type(), bytes);
         bytes
@@ -305,7 +332,12 @@ impl State {
         self.statistics.dropped(qos);
         if self.watches_drops {
             let client_id = self.sessions.get(session).client_id.clone();
-            self.drops.push(Drop { client_id, topic: topic.into(), qos, why });
+            self.drops.push(Drop {
+                client_id,
+                topic: topic.into(),
+                qos,
+                why,
+            });
         }
     }
 }
@@ -321,7 +353,11 @@ pub(crate) struct Sessions {
 impl Sessions {
     fn new(hash_seed: u64) -> Self {
         let by_client_id = HashMap::with_hasher(foldhash::fast::FixedState::with_seed(hash_seed));
-        Self { slots: Vec::new(), free: Vec::new(), by_client_id }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_client_id,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -333,11 +369,15 @@ impl Sessions {
     }
 
     pub(crate) fn get(&self, number: u32) -> &Session {
-        self.slots[number as usize].as_ref().expect("a session number is valid while it is filed")
+        self.slots[number as usize]
+            .as_ref()
+            .expect("a session number is valid while it is filed")
     }
 
     pub(crate) fn get_mut(&mut self, number: u32) -> &mut Session {
-        self.slots[number as usize].as_mut().expect("a session number is valid while it is filed")
+        self.slots[number as usize]
+            .as_mut()
+            .expect("a session number is valid while it is filed")
     }
 
     /// The session with this number, if there is one.
@@ -356,14 +396,18 @@ impl Sessions {
     }
 
     pub(crate) fn remove(&mut self, number: u32) -> Box<Session> {
-        let session = self.slots[number as usize].take().expect("a session ends once");
+        let session = self.slots[number as usize]
+            .take()
+            .expect("a session ends once");
         self.by_client_id.remove(&session.client_id);
         self.free.push(number);
         session
     }
 
     fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
-        (0..).zip(&self.slots).filter_map(|(number, slot)| Some((number, &**slot.as_ref()?)))
+        (0..)
+            .zip(&self.slots)
+            .filter_map(|(number, slot)| Some((number, &**slot.as_ref()?)))
     }
 }
 

@@ -48,7 +48,10 @@ impl Broker {
         match permit::subscribe(&mut self.hooks, from, &client, &mut requests) {
             Judged::Asked(hook) => {
                 let granted = requests.iter().map(|request| request.granted).collect();
-                let so_far = SoFar { granted, ..SoFar::at(hook) };
+                let so_far = SoFar {
+                    granted,
+                    ..SoFar::at(hook)
+                };
                 let version = client.version;
                 let packet = ClientPacket::Subscribe(Box::new(subscribe.clone()));
                 let ticket = self.ask(conn, version, &packet, so_far, actions);
@@ -71,8 +74,9 @@ impl Broker {
         actions: &mut Actions,
     ) {
         let entries = subscribe.entries.iter().zip(&open.granted);
-        let mut requests: Requests<'_> =
-            entries.map(|(&entry, &granted)| SubscribeRequest { entry, granted }).collect();
+        let mut requests: Requests<'_> = entries
+            .map(|(&entry, &granted)| SubscribeRequest { entry, granted })
+            .collect();
         match verdict {
             Verdict::Permit => {}
             Verdict::Refuse(reason) => permit::refuse_all(&mut requests, permit::refusal(reason)),
@@ -99,7 +103,11 @@ impl Broker {
             codes.push(match outcome {
                 Ok(qos) => {
                     let client = self.state.client(conn);
-                    let notice = Notice::Subscribed { client, entry, granted: qos };
+                    let notice = Notice::Subscribed {
+                        client,
+                        entry,
+                        granted: qos,
+                    };
                     self.hooks.notice(&notice, &mut self.orders);
                     qos as u8
                 }
@@ -111,7 +119,8 @@ impl Broker {
             codes: ReasonCodes(&codes),
             properties: Properties::EMPTY,
         };
-        self.state.send(conn, &ServerPacket::SubAck(suback), actions);
+        self.state
+            .send(conn, &ServerPacket::SubAck(suback), actions);
         // Retained messages come after the SUBACK. (F11)
         let number = self.state.live(conn).session;
         self.state.pump(number, actions);
@@ -132,7 +141,10 @@ impl Broker {
                 false => ReasonCode::NO_SUBSCRIPTION_EXISTED.0,
             });
             let client = self.state.client(conn);
-            let notice = Notice::Unsubscribed { client, filter: filter.as_str() };
+            let notice = Notice::Unsubscribed {
+                client,
+                filter: filter.as_str(),
+            };
             self.hooks.notice(&notice, &mut self.orders);
         }
         let unsuback = UnsubAck {
@@ -140,7 +152,8 @@ impl Broker {
             codes: ReasonCodes(&codes),
             properties: Properties::EMPTY,
         };
-        self.state.send(conn, &ServerPacket::UnsubAck(unsuback), actions);
+        self.state
+            .send(conn, &ServerPacket::UnsubAck(unsuback), actions);
     }
 }
 
@@ -174,9 +187,22 @@ impl State {
         if is_new && session.subscriptions.len() >= subscriptions_max {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
-        let options = SubscribeOptions { qos, ..entry.options };
-        session.subscriptions.insert(filter.as_str().into(), Subscription { options, identifier });
-        let SubscribeOptions { no_local, retain_as_published, .. } = options;
+        let options = SubscribeOptions {
+            qos,
+            ..entry.options
+        };
+        session.subscriptions.insert(
+            filter.as_str().into(),
+            Subscription {
+                options,
+                identifier,
+            },
+        );
+        let SubscribeOptions {
+            no_local,
+            retain_as_published,
+            ..
+        } = options;
         let member = Member {
             session: number,
             subscription_id: identifier,
@@ -193,9 +219,13 @@ impl State {
             RetainHandling::DoNotSend => false,
         };
         let session = self.sessions.get_mut(number);
-        session.replays.retain(|replay| *replay.filter != *filter.as_str());
+        session
+            .replays
+            .retain(|replay| *replay.filter != *filter.as_str());
         if replays && self.retained.len() > 0 {
-            session.replays.push_back(self.retained.replay(filter.as_str(), qos, identifier));
+            session
+                .replays
+                .push_back(self.retained.replay(filter.as_str(), qos, identifier));
             self.hot[number as usize].backlog = true;
         }
         Ok(qos)
@@ -208,7 +238,9 @@ impl State {
         if session.subscriptions.remove(filter.as_str()).is_none() {
             return false;
         }
-        session.replays.retain(|replay| *replay.filter != *filter.as_str());
+        session
+            .replays
+            .retain(|replay| *replay.filter != *filter.as_str());
         self.index.unsubscribe(filter.path(), number);
         self.statistics.subscriptions_current -= 1;
         true

@@ -28,7 +28,9 @@ impl Broker {
     /// Looks at the deadlines that have passed and goes on with chores.
     pub(super) fn on_timer(&mut self, actions: &mut Actions) -> Flow {
         for _ in 0..DUES_PER_STEP {
-            let Some(due) = self.state.pop_due() else { break };
+            let Some(due) = self.state.pop_due() else {
+                break;
+            };
             match due {
                 Due::Connect(conn) => self.on_connect_late(conn, actions),
                 Due::KeepAlive(conn) => self.on_silence(conn, actions),
@@ -60,7 +62,9 @@ impl Broker {
     }
 
     fn on_connect_late(&mut self, conn: ConnId, actions: &mut Actions) {
-        let Some(connection) = self.state.connections.get_mut(conn) else { return };
+        let Some(connection) = self.state.connections.get_mut(conn) else {
+            return;
+        };
         connection.timer = None;
         if matches!(connection.phase, Phase::AwaitConnect) {
             self.refuse(conn, CONNECT_LATE, actions);
@@ -70,10 +74,16 @@ impl Broker {
     /// Ends a connection whose client has been silent too long; one that is held has an excuse.
     fn on_silence(&mut self, conn: ConnId, actions: &mut Actions) {
         let now = self.state.now;
-        let Some(connection) = self.state.connections.get_mut(conn) else { return };
+        let Some(connection) = self.state.connections.get_mut(conn) else {
+            return;
+        };
         connection.timer = None;
-        let Some(live) = connection.live_mut() else { return };
-        let Some(silence_max) = live.silence_max else { return };
+        let Some(live) = connection.live_mut() else {
+            return;
+        };
+        let Some(silence_max) = live.silence_max else {
+            return;
+        };
         if live.held.is_some() {
             live.last_received = now;
         }
@@ -94,7 +104,9 @@ impl Broker {
         let hot = self.state.hot[number as usize];
         let session = self.state.sessions.get_mut(number);
         session.timer = None;
-        let Some(every) = self.state.config.retry_interval.filter(|_| hot.online) else { return };
+        let Some(every) = self.state.config.retry_interval.filter(|_| hot.online) else {
+            return;
+        };
         let resends = session.outbound.overdue_messages(now, every);
         let releases = session.outbound.overdue_releases(now, every);
         for resend in &resends {

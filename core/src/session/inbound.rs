@@ -21,7 +21,10 @@ impl Inbound {
 
     /// Takes an identifier that is not yet in use.
     pub(crate) fn take(&mut self, packet_id: PacketId) {
-        debug_assert!(!self.contains(packet_id), "I18: an identifier is in use at most once");
+        debug_assert!(
+            !self.contains(packet_id),
+            "I18: an identifier is in use at most once"
+        );
         self.0.push_back(packet_id);
     }
 

@@ -84,9 +84,17 @@ impl Outbound {
         kept: Option<Queued>,
         now: Instant,
     ) -> Option<PacketId> {
-        debug_assert!(!self.owes_resend(), "S4: what was in flight goes out before anything new");
+        debug_assert!(
+            !self.owes_resend(),
+            "S4: what was in flight goes out before anything new"
+        );
         let packet_id = self.next_free()?;
-        self.inflight.push_back(Inflight { packet_id, qos, sent: now, kept });
+        self.inflight.push_back(Inflight {
+            packet_id,
+            qos,
+            sent: now,
+            kept,
+        });
         self.unsent_from += 1;
         Some(packet_id)
     }
@@ -120,10 +128,21 @@ impl Outbound {
 
     /// The next message of an earlier connection; it counts as sent from now on.
     pub(crate) fn next_resend(&mut self, now: Instant) -> Option<Resend> {
-        let Inflight { packet_id, sent, kept, .. } = self.inflight.get_mut(self.unsent_from)?;
+        let Inflight {
+            packet_id,
+            sent,
+            kept,
+            ..
+        } = self.inflight.get_mut(self.unsent_from)?;
         *sent = now;
-        let resend = kept.clone().map(|queued| Resend { packet_id: *packet_id, queued });
-        debug_assert!(resend.is_some(), "a session that outlives its connection keeps messages");
+        let resend = kept.clone().map(|queued| Resend {
+            packet_id: *packet_id,
+            queued,
+        });
+        debug_assert!(
+            resend.is_some(),
+            "a session that outlives its connection keeps messages"
+        );
         self.unsent_from += 1;
         resend
     }
@@ -159,14 +178,20 @@ impl Outbound {
             .filter_map(|entry| {
                 entry.sent = now;
                 let queued = entry.kept.clone()?;
-                Some(Resend { packet_id: entry.packet_id, queued })
+                Some(Resend {
+                    packet_id: entry.packet_id,
+                    queued,
+                })
             })
             .collect()
     }
 
     /// The identifiers whose PUBREL was sent `age` ago or earlier; it counts as sent again. Only before 5.0.
     pub(crate) fn overdue_releases(&mut self, now: Instant, age: Duration) -> Vec<PacketId> {
-        let overdue = self.releasing.iter_mut().filter(|(_, sent)| *sent + age <= now);
+        let overdue = self
+            .releasing
+            .iter_mut()
+            .filter(|(_, sent)| *sent + age <= now);
         overdue
             .map(|(id, sent)| {
                 *sent = now;
@@ -182,7 +207,10 @@ impl Outbound {
     }
 
     fn remove(&mut self, packet_id: PacketId, qos: QoS) -> Option<Inflight> {
-        let at = self.inflight.iter().position(|entry| entry.packet_id == packet_id)?;
+        let at = self
+            .inflight
+            .iter()
+            .position(|entry| entry.packet_id == packet_id)?;
         if self.inflight[at].qos != qos {
             return None;
         }
@@ -206,9 +234,7 @@ impl Outbound {
     fn find_free_run(&mut self) -> Option<()> {
         const ALL: u32 = u16::MAX as u32;
         let start = self.last.map_or(PacketId::MIN, PacketId::next);
-        let distance = |id: PacketId| {
-            (u32::from(id.get()) + ALL - u32::from(start.get())) % ALL
-        };
+        let distance = |id: PacketId| (u32::from(id.get()) + ALL - u32::from(start.get())) % ALL;
         let mut used: Vec<u32> = self
             .inflight
             .iter()
@@ -217,13 +243,18 @@ impl Outbound {
             .map(distance)
             .collect();
         used.sort_unstable();
-        let skipped = used.iter().zip(0u32..).take_while(|&(&at, expected)| at == expected).count();
+        let skipped = used
+            .iter()
+            .zip(0u32..)
+            .take_while(|&(&at, expected)| at == expected)
+            .count();
         let end = used.get(skipped).copied().unwrap_or(ALL);
         let run = end - u32::try_from(skipped).ok()?;
         if run == 0 {
             return None;
         }
-        let before = (u32::from(start.get()) - 1 + u32::try_from(skipped).ok()? + ALL - 1) % ALL + 1;
+        let before =
+            (u32::from(start.get()) - 1 + u32::try_from(skipped).ok()? + ALL - 1) % ALL + 1;
         self.last = PacketId::new(u16::try_from(before).ok()?);
         self.free_run = u16::try_from(run).unwrap_or(u16::MAX);
         Some(())
@@ -235,7 +266,10 @@ mod tests {
     use super::*;
 
     const NOW: Instant = Instant::ORIGIN;
-    const WINDOW: Window = Window { inflight_max: 2, releasing_max: 1 };
+    const WINDOW: Window = Window {
+        inflight_max: 2,
+        releasing_max: 1,
+    };
 
     #[test]
     fn s12_identifiers_wrap_past_those_in_use_and_are_never_0() {
@@ -249,7 +283,11 @@ mod tests {
             assert_eq!(id.get(), expected);
             assert!(outbound.acknowledge(id));
         }
-        assert_eq!(begin(&mut outbound, QoS::AtLeastOnce).get(), 3, "1 and 2 are still in use");
+        assert_eq!(
+            begin(&mut outbound, QoS::AtLeastOnce).get(),
+            3,
+            "1 and 2 are still in use"
+        );
     }
 
     #[test]
@@ -286,12 +324,18 @@ mod tests {
         let id = begin(&mut outbound, QoS::ExactlyOnce);
         begin(&mut outbound, QoS::ExactlyOnce);
         assert!(!outbound.has_room(Version::V5, WINDOW));
-        let wide = Window { releasing_max: 2, ..WINDOW };
+        let wide = Window {
+            releasing_max: 2,
+            ..WINDOW
+        };
         assert!(!outbound.has_room(Version::V311, wide));
         assert!(outbound.receive(id, NOW));
         assert!(!outbound.has_room(Version::V5, WINDOW));
         assert!(outbound.has_room(Version::V311, wide));
-        assert!(!outbound.has_room(Version::V311, WINDOW), "one awaits PUBCOMP");
+        assert!(
+            !outbound.has_room(Version::V311, WINDOW),
+            "one awaits PUBCOMP"
+        );
         assert!(outbound.complete(id));
         assert!(outbound.has_room(Version::V5, WINDOW));
     }

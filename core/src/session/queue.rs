@@ -50,20 +50,31 @@ impl Queue {
     pub(crate) fn push(&mut self, queued: Queued) {
         self.bytes += queued.message.cost_bytes();
         self.arrived += 1;
-        let list =
-            if queued.qos == QoS::AtMostOnce { &mut self.qos0 } else { &mut self.acknowledged };
+        let list = if queued.qos == QoS::AtMostOnce {
+            &mut self.qos0
+        } else {
+            &mut self.acknowledged
+        };
         list.push_back((self.arrived, queued));
     }
 
     /// The oldest message.
     pub(crate) fn front(&self) -> Option<&Queued> {
-        let list = if self.qos0_is_older()? { &self.qos0 } else { &self.acknowledged };
+        let list = if self.qos0_is_older()? {
+            &self.qos0
+        } else {
+            &self.acknowledged
+        };
         list.front().map(|(_, queued)| queued)
     }
 
     /// Takes the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Queued> {
-        if self.qos0_is_older()? { self.pop_qos0() } else { self.pop_acknowledged() }
+        if self.qos0_is_older()? {
+            self.pop_qos0()
+        } else {
+            self.pop_acknowledged()
+        }
     }
 
     /// Takes the message that is to be lost so that a new one of `qos` can come; `None` if that is the new one itself.
@@ -118,8 +129,9 @@ mod tests {
         for (number, qos) in [1, 0, 2, 0, 1].into_iter().enumerate() {
             queue.push(queued(number, qos));
         }
-        let numbers: alloc::vec::Vec<_> =
-            core::iter::from_fn(|| queue.pop()).map(|queued| queued.message.topic.clone()).collect();
+        let numbers: alloc::vec::Vec<_> = core::iter::from_fn(|| queue.pop())
+            .map(|queued| queued.message.topic.clone())
+            .collect();
         assert_eq!(numbers, ["0", "1", "2", "3", "4"].map(Into::into));
         assert_eq!(queue.bytes(), 0);
     }
@@ -130,7 +142,11 @@ mod tests {
         for (number, qos) in [1, 0, 2, 0].into_iter().enumerate() {
             queue.push(queued(number, qos));
         }
-        let mut victim = |qos| queue.pop_victim(qos).map(|queued| queued.message.topic.clone());
+        let mut victim = |qos| {
+            queue
+                .pop_victim(qos)
+                .map(|queued| queued.message.topic.clone())
+        };
         assert_eq!(victim(QoS::AtLeastOnce).as_deref(), Some("1"));
         assert_eq!(victim(QoS::AtMostOnce).as_deref(), Some("3"));
         assert_eq!(victim(QoS::AtMostOnce), None);
@@ -147,6 +163,11 @@ mod tests {
             retain: false,
             expires: None,
         };
-        Queued { message: Arc::new(message), qos, retain: false, identifiers: Identifiers::new() }
+        Queued {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: Identifiers::new(),
+        }
     }
 }

@@ -21,8 +21,6 @@ pub enum TopicError {
     InvalidShareName,
     /// `$share/name` that no topic filter follows. [MQTT-4.8.2-2]
     MissingSharedFilter,
-    /// More levels than the server takes: a limit, not a rule of the standard.
-    TooDeep,
 }
 
 impl fmt::Display for TopicError {
@@ -38,7 +36,6 @@ impl fmt::Display for TopicError {
                 "has a share name that is empty or contains + or # [MQTT-4.8.2-1] [MQTT-4.8.2-2]"
             }
             Self::MissingSharedFilter => "has no topic filter after the share name [MQTT-4.8.2-2]",
-            Self::TooDeep => "has more levels than the server takes [limit topic_levels_max]",
         })
     }
 }
