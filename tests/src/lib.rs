@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the tests of Sanderling share: stories and the worlds they are told in.
+
+pub mod story;

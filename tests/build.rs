@@ -1,0 +1,30 @@
+//! Lists the stories, so that each becomes a test of its own.
+
+use std::{env, fmt::Write, fs, path::PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=stories");
+    let mut stories: Vec<PathBuf> = fs::read_dir("stories")
+        .expect("the directory of stories")
+        .map(|entry| entry.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
+        .collect();
+    stories.sort();
+    let mut text = String::new();
+    list(&mut text, "for_each_story", stories.iter());
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    fs::write(out.join("stories.rs"), text).expect("the list can be written");
+}
+
+/// A macro that hands the names of all `stories` to another macro.
+fn list<'a>(text: &mut String, name: &str, stories: impl Iterator<Item = &'a PathBuf>) {
+    let names: Vec<_> = stories
+        .filter_map(|path| path.file_stem()?.to_str())
+        .collect();
+    let names = names.join(" ");
+    writeln!(
+        text,
+        "macro_rules! {name} {{ ($use:ident) => {{ $use! {{ {names} }} }} }}"
+    )
+    .expect("writing to a string");
+}

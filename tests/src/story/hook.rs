@@ -1,0 +1,175 @@
+//! The hooks of stories: one rule, one hook set.
+
+use super::{reason, word::Word};
+use sanderling_core::{
+    broker::Link,
+    hooks::{Client, HookSet, Hooks, Question, Ruling, SubscribeRequest, Verdict},
+    packet::{ClientPacket, Connect, Publish, QoS},
+    reason::ReasonCode,
+    topic,
+};
+
+/// `publish refuse not_authorized secret/#`: at which hook, what it answers, and about what.
+#[derive(Clone, Debug)]
+pub(super) struct HookRule {
+    at: HookSet,
+    answer: HookAnswer,
+    /// A topic filter, or for a CONNECT a client identifier; none for everything.
+    about: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum HookAnswer {
+    Refuse(ReasonCode),
+    Ask,
+    Grant(QoS),
+}
+
+impl HookRule {
+    pub(super) fn parse(words: &[Word]) -> Result<Self, String> {
+        let [at, answer, rest @ ..] = words else {
+            return Err("a hook line reads: hook publish refuse not_authorized secret/#".into());
+        };
+        let at = match at.text.as_str() {
+            "accept" => HookSet::ACCEPT,
+            "connect" => HookSet::CONNECT,
+            "subscribe" => HookSet::SUBSCRIBE,
+            "publish" => HookSet::PUBLISH,
+            other => return Err(format!("there is no hook {other:?}")),
+        };
+        let (answer, rest) = match (answer.text.as_str(), rest) {
+            ("refuse", rest) if at == HookSet::ACCEPT => {
+                (HookAnswer::Refuse(ReasonCode::NOT_AUTHORIZED), rest)
+            }
+            ("refuse", [code, rest @ ..]) => (HookAnswer::Refuse(reason::parse(code)?), rest),
+            ("ask", rest) => (HookAnswer::Ask, rest),
+            ("grant", [code, rest @ ..]) if at == HookSet::SUBSCRIBE => {
+                (HookAnswer::Grant(granted_qos(code)?), rest)
+            }
+            (other, _) => return Err(format!("{other:?} is no answer of this hook")),
+        };
+        match rest {
+            [] => Ok(Self {
+                at,
+                answer,
+                about: None,
+            }),
+            [about] => Ok(Self {
+                at,
+                answer,
+                about: Some(about.text.clone()),
+            }),
+            [_, more, ..] => Err(format!("{more} is one word too many")),
+        }
+    }
+
+    fn is_about_topic(&self, topic: &str) -> bool {
+        self.about
+            .as_deref()
+            .is_none_or(|filter| filter == topic || topic::matches(filter, topic))
+    }
+
+    fn ruling(&self, applies: bool) -> Ruling {
+        match self.answer {
+            _ if !applies => Ruling::Permit,
+            HookAnswer::Refuse(reason) => Ruling::Refuse(reason),
+            HookAnswer::Ask => Ruling::Ask,
+            HookAnswer::Grant(_) => Ruling::Permit,
+        }
+    }
+}
+
+/// A hook set that follows one rule.
+#[derive(Debug)]
+pub(super) struct RuleHooks(HookRule);
+
+impl RuleHooks {
+    pub(super) fn new(rule: HookRule) -> Self {
+        Self(rule)
+    }
+}
+
+impl Hooks for RuleHooks {
+    fn wants(&self) -> HookSet {
+        self.0.at
+    }
+
+    fn accept(&mut self, _: &Link) -> bool {
+        false
+    }
+
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+        let about = self.0.about.as_deref();
+        self.0
+            .ruling(about.is_none_or(|id| id == connect.client_id))
+    }
+
+    fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
+        let mut applies = false;
+        for request in requests {
+            if !self.0.is_about_topic(request.entry.filter.as_str()) {
+                continue;
+            }
+            applies = true;
+            match self.0.answer {
+                HookAnswer::Refuse(reason) => request.granted = Err(reason),
+                HookAnswer::Grant(qos) => request.granted = Ok(qos),
+                HookAnswer::Ask => {}
+            }
+        }
+        match self.0.answer {
+            HookAnswer::Ask if applies => Ruling::Ask,
+            _ => Ruling::Permit,
+        }
+    }
+
+    fn publish(&mut self, _: &Client<'_>, publish: &Publish<'_>) -> Ruling {
+        self.0.ruling(self.0.is_about_topic(publish.topic))
+    }
+}
+
+/// A question in words, as `hook<` lines show it: `publish alice secret/x`.
+pub(super) fn describe(question: &Question) -> Vec<Word> {
+    let client_id = Word::plain(&question.client_id);
+    match question.packet() {
+        ClientPacket::Connect(_) => vec![Word::plain("connect"), client_id],
+        ClientPacket::Publish(publish) => {
+            vec![
+                Word::plain("publish"),
+                client_id,
+                Word::plain(publish.topic),
+            ]
+        }
+        ClientPacket::Subscribe(subscribe) => {
+            let filters = subscribe
+                .entries
+                .iter()
+                .map(|entry| Word::plain(entry.filter));
+            [Word::plain("subscribe"), client_id]
+                .into_iter()
+                .chain(filters)
+                .collect()
+        }
+        _ => vec![Word::plain("a question about another packet")],
+    }
+}
+
+/// `permit`, `refuse not_authorized` or `grant granted_qos_1 not_authorized`.
+pub(super) fn verdict(words: &[Word]) -> Result<Verdict, String> {
+    match words {
+        [word] if word.is("permit") => Ok(Verdict::Permit),
+        [word, code] if word.is("refuse") => Ok(Verdict::Refuse(reason::parse(code)?)),
+        [word, codes @ ..] if word.is("grant") => {
+            let granted = codes.iter().map(|code| {
+                let reason = reason::parse(code)?;
+                Ok(QoS::from_bits(reason.0).ok_or(reason))
+            });
+            Ok(Verdict::Grant(granted.collect::<Result<_, String>>()?))
+        }
+        _ => Err("a verdict is: permit, refuse REASON, or grant CODE…".into()),
+    }
+}
+
+fn granted_qos(code: &Word) -> Result<QoS, String> {
+    QoS::from_bits(reason::parse(code)?.0).ok_or_else(|| format!("{code} is no granted QoS"))
+}

@@ -1,0 +1,123 @@
+//! What clients receive, from packets to words.
+
+use super::{property, reason, word::Word};
+use sanderling_core::{
+    broker::Answer,
+    packet::{Ack, ConnAck, Disconnect, Publish, QoS, ServerPacket, SubAck, UnsubAck, Version},
+    reason::ReasonCode,
+};
+
+/// A packet, all of it: name, fields in the order of the standard, properties.
+pub(super) fn packet(packet: &ServerPacket<'_>, version: Version) -> Vec<Word> {
+    match packet {
+        ServerPacket::ConnAck(packet) => connack(packet, version),
+        ServerPacket::Publish(packet) => publish(packet),
+        ServerPacket::PubAck(packet) => ack("puback", packet),
+        ServerPacket::PubRec(packet) => ack("pubrec", packet),
+        ServerPacket::PubRel(packet) => ack("pubrel", packet),
+        ServerPacket::PubComp(packet) => ack("pubcomp", packet),
+        ServerPacket::SubAck(packet) => suback(packet, version),
+        ServerPacket::UnsubAck(packet) => unsuback(packet, version),
+        ServerPacket::PingResp => vec![Word::plain("pingresp")],
+        ServerPacket::Disconnect(packet) => disconnect(packet),
+        ServerPacket::Auth(packet) => {
+            let head = [
+                Word::plain("auth"),
+                Word::plain(reason::name(packet.reason)),
+            ];
+            head.into_iter()
+                .chain(property::describe(packet.properties))
+                .collect()
+        }
+    }
+}
+
+/// The answer to a command.
+pub(super) fn answer(answer: &Answer) -> Vec<Word> {
+    match answer {
+        Answer::Published { receivers } => {
+            vec![Word::plain("published"), Word::pair("receivers", receivers)]
+        }
+        Answer::InvalidTopic(_) => vec![Word::plain("invalid_topic")],
+        Answer::TopicTooDeep => vec![Word::plain("topic_too_deep")],
+        Answer::TooLarge => vec![Word::plain("too_large")],
+        Answer::Statistics(_) => vec![Word::plain("statistics")],
+        Answer::Drained => vec![Word::plain("drained")],
+    }
+}
+
+fn connack(packet: &ConnAck<'_>, version: Version) -> Vec<Word> {
+    let reason = match version {
+        Version::V5 => reason::name(packet.reason),
+        Version::V31 | Version::V311 => reason::return_code_name(packet.reason),
+    };
+    let mut words = vec![Word::plain("connack"), Word::plain(reason)];
+    if packet.session_present {
+        words.push(Word::plain("session_present"));
+    }
+    words.extend(property::describe(packet.properties));
+    words
+}
+
+fn publish(packet: &Publish<'_>) -> Vec<Word> {
+    let mut words = vec![
+        Word::plain("publish"),
+        Word::plain(packet.topic),
+        Word::bytes(packet.payload),
+    ];
+    if packet.qos != QoS::AtMostOnce {
+        words.push(Word::pair("qos", packet.qos));
+    }
+    if let Some(packet_id) = packet.packet_id {
+        words.push(Word::pair("id", packet_id));
+    }
+    for (is_set, flag) in [(packet.dup, "dup"), (packet.retain, "retain")] {
+        if is_set {
+            words.push(Word::plain(flag));
+        }
+    }
+    words.extend(property::describe(packet.properties));
+    words
+}
+
+fn ack(name: &str, packet: &Ack<'_>) -> Vec<Word> {
+    let mut words = vec![Word::plain(name), Word::plain(packet.packet_id)];
+    if packet.reason != ReasonCode::SUCCESS {
+        words.push(Word::plain(reason::name(packet.reason)));
+    }
+    words.extend(property::describe(packet.properties));
+    words
+}
+
+fn suback(packet: &SubAck<'_>, version: Version) -> Vec<Word> {
+    let mut words = vec![Word::plain("suback"), Word::plain(packet.packet_id)];
+    words.extend(packet.codes.iter().map(|code| match version {
+        Version::V31 | Version::V311 if code.is_error() => Word::plain("failure"),
+        _ => Word::plain(reason::suback_name(code)),
+    }));
+    words.extend(property::describe(packet.properties));
+    words
+}
+
+fn unsuback(packet: &UnsubAck<'_>, version: Version) -> Vec<Word> {
+    let mut words = vec![Word::plain("unsuback"), Word::plain(packet.packet_id)];
+    if version == Version::V5 {
+        words.extend(
+            packet
+                .codes
+                .iter()
+                .map(|code| Word::plain(reason::name(code))),
+        );
+    }
+    words.extend(property::describe(packet.properties));
+    words
+}
+
+fn disconnect(packet: &Disconnect<'_>) -> Vec<Word> {
+    let mut words = vec![
+        Word::plain("disconnect"),
+        Word::plain(reason::name(packet.reason)),
+    ];
+    words.extend(property::describe(packet.properties));
+    words
+}
