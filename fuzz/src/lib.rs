@@ -3,9 +3,11 @@
 //! The fuzzer calls them with what it makes up, the test `fuzz_corpus` with what is kept under `corpus/`.
 #![forbid(unsafe_code)]
 
+mod decode;
 mod seeds;
 mod topics;
 
+pub use decode::{decode_client, decode_server};
 pub use seeds::{Seed, seeds};
 pub use topics::topics;
 
@@ -13,4 +15,8 @@ pub use topics::topics;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: &[Target] = &[("topics", topics)];
+pub const TARGETS: &[Target] = &[
+    ("decode_client", decode_client),
+    ("decode_server", decode_server),
+    ("topics", topics),
+];

