@@ -1,5 +1,6 @@
-//! The core in a program without `std`: it starts from C's `main` and needs nothing else of the C library but `abort`.
-//! Exit code 0 means that subscriptions were found.
+//! The broker in a program without `std`. C's start files call `main`, and `abort` is all that it asks of the C library.
+//!
+//! A client connects; exit code 0 means that the broker answered with the CONNACK that success looks like.
 #![no_std]
 #![no_main]
 
@@ -11,31 +12,58 @@ extern crate std;
 
 mod runtime;
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use sanderling_core::{
-    packet::QoS,
-    topic::{Index, Member, MemberOptions},
+    broker::{Action, Actions, Broker, Event, Flow, Link, Seed},
+    config::Config,
+    hooks::HookChain,
+    id::ConnId,
+    packet::{ClientPacket, Connect, Properties, Version},
+    time::{Instant, WallClock},
 };
 
-/// Called by the C runtime's start files.
+/// CONNACK of 3.1.1: no session present, accepted. [MQTT 3.1.1, 3.2]
+const CONNACK: &[u8] = &[0x20, 2, 0, 0];
+
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
-    let mut index = Index::new(7);
-    for (session, filter) in (0..).zip(["sport/+", "sport/#", "news"]) {
-        let options = MemberOptions::new(QoS::AtLeastOnce, false, false);
-        index.subscribe(
-            filter,
-            Member {
-                session,
-                subscription_id: 0,
-                options,
-            },
-        );
-    }
-    let mut found = Vec::new();
-    index.for_each_match("sport/tennis", |members| {
-        found.extend(members.iter().map(|m| m.session))
-    });
-    found.sort_unstable();
-    i32::from(found != [0, 1])
+    i32::from(!client_gets_connack())
+}
+
+fn client_gets_connack() -> bool {
+    let now = Instant::ORIGIN;
+    let config = Config::default();
+    let mut broker = Broker::new(config, HookChain::new(), Seed([7; 32]), now, WallClock(0));
+    let mut actions = Actions::new();
+    let conn = ConnId {
+        slot: 0,
+        generation: 0,
+    };
+    let link = Link {
+        listener: 0,
+        remote: None,
+        entropy: [7; 16],
+    };
+    let opened = broker.handle(now, Event::Opened { conn, link }, &mut actions);
+    let packet = ClientPacket::Connect(Box::new(Connect {
+        version: Version::V311,
+        client_id: "wader",
+        clean_start: true,
+        keep_alive_s: 60,
+        username: None,
+        password: None,
+        will: None,
+        properties: Properties::EMPTY,
+    }));
+    let received = Event::Received {
+        conn,
+        packet,
+        bytes: 19,
+    };
+    let connected = broker.handle(now, received, &mut actions);
+    let is_connack = |action: &Action| match *action {
+        Action::Send { conn: to, frame } => to == conn && actions.bytes(frame) == CONNACK,
+        _ => false,
+    };
+    (opened, connected) == (Flow::Continue, Flow::Continue) && actions.list().iter().any(is_connack)
 }
