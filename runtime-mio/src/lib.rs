@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Drives the [Sanderling](sanderling_core) MQTT broker with [mio](::mio): one thread, one loop, the lowest latency.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = sanderling_mio::Broker::builder().listen("127.0.0.1:0")?.start()?;
+//! println!("mqtt://{}", broker.local_addrs()[0]);
+//! broker.handle().stop();
+//! broker.join()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod event_loop;
+mod running;
+mod socket;
+
+pub use running::Running;
+pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
+
+use event_loop::EventLoop;
+use sanderling_runtime::{Driver, Setup};
+use std::io;
+
+/// A broker on a thread of its own.
+#[derive(Debug)]
+pub enum Broker {}
+
+impl Broker {
+    /// Begins with the default configuration, no hooks and no listeners.
+    pub fn builder() -> Builder<Self> {
+        Builder::default()
+    }
+}
+
+impl Driver for Broker {
+    type Running = Running;
+
+    fn start(setup: Setup) -> io::Result<Running> {
+        let local_addrs = setup.local_addrs()?;
+        let (event_loop, handle) = EventLoop::new(setup)?;
+        Running::spawn(local_addrs, handle, event_loop)
+    }
+}

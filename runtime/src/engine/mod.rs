@@ -1,0 +1,462 @@
+//! Between a driver's sockets and the broker: everything about it that is the same under every driver.
+//!
+//! # How to write a driver
+//! A driver implements [`Socket`] for its sockets and works in turns:
+//! 1. sleep until a socket is ready, [`deadline`](Engine::deadline) has come, or the [`Inbox`](crate::Inbox) wakes it;
+//! 2. [`begin_turn`](Engine::begin_turn), which reads the clock once;
+//! 3. [`open`](Engine::open) what was accepted, [`pull`](Engine::pull) from what is readable or on the list of
+//!    [`next_ready`](Engine::next_ready), tell [`writable`](Engine::writable), [`read_inbox`](Engine::read_inbox);
+//! 4. [`settle`](Engine::settle): deadlines, orders of the broker, and one write for each connection that has output.
+//!
+//! It ends when [`is_finished`](Engine::is_finished) says so. The engine never blocks and never sleeps.
+
+mod connection;
+mod perform;
+
+pub use connection::{Output, Socket};
+
+use crate::{
+    Answerer, Clock, Entropy, Inbox, Slots, clock,
+    handle::{Mail, set_in_turn},
+};
+use connection::{Connection, Written};
+use sanderling_core::{
+    broker::{Actions, Answer, Broker, CloseCause, Command, Event, Flow, Link},
+    config::{Config, Limits},
+    hooks::HookChain,
+    id::{ConnId, RequestId},
+    time::Instant,
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+/// Bytes a driver should lend to [`Engine::pull`].
+pub const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Reads from one connection in one turn.
+const READS_PER_TURN: usize = 2;
+/// Rounds of writing in one turn; what is left then comes in the next.
+const ROUNDS_PER_TURN: usize = 8;
+/// From the order to close a connection to its end, if its peer does not do its part.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
+/// From the order to stop to the end, whatever clients do.
+const STOP_DEADLINE: Duration = Duration::from_secs(5);
+/// How long accepting pauses when the system has no room for one more connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Buffers of emptied outboxes that are kept for the next ones, and how large each may be.
+const SPARE_MAX: usize = 64;
+const SPARE_BYTES_MAX: usize = 256 << 10;
+
+/// A broker and its connections, driven from outside.
+#[derive(Debug)]
+pub struct Engine<S> {
+    broker: Broker,
+    actions: Actions,
+    limits: Limits,
+    clock: Clock,
+    now: Instant,
+    entropy: Entropy,
+    connections: Slots<Connection<S>>,
+    /// Connections with output to write, or an end to bring about.
+    touched: Vec<ConnId>,
+    /// Connections to read from although no readiness will be reported.
+    ready: VecDeque<ConnId>,
+    /// Connections that were ordered to close, by their deadline.
+    closing: VecDeque<(Instant, ConnId)>,
+    /// When the broker wants to hear `TimerFired`.
+    timer: Option<Instant>,
+    accept_at: Option<Instant>,
+    stop_at: Option<Instant>,
+    inbox: Arc<Inbox>,
+    requests: HashMap<RequestId, oneshot::Sender<Answer>>,
+    requests_made: u64,
+    answerers: Answerers,
+    spare: Vec<Vec<u8>>,
+}
+
+/// For each hook set of the chain, by its number, who answers what it asks.
+#[derive(Default)]
+pub struct Answerers(Vec<Option<Box<dyn Answerer>>>);
+
+impl Answerers {
+    /// Has `answerer` find the verdicts of hook set number `hook`.
+    pub fn set(&mut self, hook: usize, answerer: Box<dyn Answerer>) {
+        if self.0.len() <= hook {
+            self.0.resize_with(hook + 1, || None);
+        }
+        self.0[hook] = Some(answerer);
+    }
+
+    fn of(&mut self, hook: u16) -> Option<&mut (dyn Answerer + 'static)> {
+        self.0.get_mut(usize::from(hook))?.as_deref_mut()
+    }
+}
+
+impl core::fmt::Debug for Answerers {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(Option::is_some))
+            .finish()
+    }
+}
+
+impl<S: Socket> Engine<S> {
+    /// A broker without connections.
+    ///
+    /// # Errors
+    /// The system has no source of randomness.
+    pub fn new(
+        config: Config,
+        hooks: HookChain,
+        answerers: Answerers,
+        inbox: Arc<Inbox>,
+    ) -> io::Result<Self> {
+        let clock = Clock::start();
+        let now = clock.now();
+        let limits = config.limits.clone();
+        Ok(Self {
+            broker: Broker::new(config, hooks, clock::seed()?, now, clock::wall_clock()),
+            actions: Actions::new(),
+            limits,
+            clock,
+            now,
+            entropy: Entropy::new(),
+            connections: Slots::default(),
+            touched: Vec::new(),
+            ready: VecDeque::new(),
+            closing: VecDeque::new(),
+            timer: None,
+            accept_at: None,
+            stop_at: None,
+            inbox,
+            requests: HashMap::new(),
+            requests_made: 0,
+            answerers,
+            spare: Vec::new(),
+        })
+    }
+
+    // The turn
+
+    /// Reads the clock, for all that happens in this turn.
+    pub fn begin_turn(&mut self) {
+        self.now = self.clock.now().max(self.now);
+    }
+
+    /// How long the driver may sleep: `None` for until something happens.
+    pub fn sleep(&self) -> Option<Duration> {
+        if !self.ready.is_empty() || !self.touched.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.deadline().map(|at| self.clock.until(at))
+    }
+
+    /// When the next turn must begin at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        let closing = self.closing.front().map(|&(at, _)| at);
+        [self.timer, closing, self.accept_at, self.stop_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Ends a turn: deadlines, then whatever the broker orders, with one write for each connection that has output.
+    ///
+    /// Read first, so that a pause of the process ends no connection whose packets are waiting.
+    pub fn settle(&mut self) {
+        let _guard = InTurn::enter();
+        self.fire_deadlines();
+        for _ in 0..ROUNDS_PER_TURN {
+            self.perform();
+            if self.touched.is_empty() {
+                return;
+            }
+            self.write_touched();
+        }
+        self.perform();
+    }
+
+    fn fire_deadlines(&mut self) {
+        if self.timer.is_some_and(|at| at <= self.now) {
+            self.timer = None;
+            self.tell(Event::TimerFired);
+        }
+        while let Some(&(at, conn)) = self.closing.front()
+            && at <= self.now
+        {
+            self.closing.pop_front();
+            self.end(conn, CloseCause::Ordered);
+        }
+        if self.accept_at.is_some_and(|at| at <= self.now) {
+            self.accept_at = None;
+        }
+    }
+
+    fn tell(&mut self, event: Event<'_>) {
+        // `Hold` is the answer to packets only, and those go through `receive`.
+        let _ = self.broker.handle(self.now, event, &mut self.actions);
+    }
+
+    // Connections
+
+    /// A connection was accepted on the listener with this number.
+    pub fn open(&mut self, socket: S, listener: u16, remote: Option<SocketAddr>) -> ConnId {
+        let _guard = InTurn::enter();
+        let limits = &self.limits;
+        let conn = self
+            .connections
+            .insert_with(|_| Connection::new(socket, limits));
+        let link = Link {
+            listener,
+            remote,
+            entropy: self.entropy.sixteen(),
+        };
+        self.tell(Event::Opened { conn, link });
+        conn
+    }
+
+    /// The system would not accept one more connection. Accepting pauses; what is connected goes on.
+    pub fn accept_failed(&mut self) {
+        self.accept_at = Some(self.now + ACCEPT_PAUSE);
+    }
+
+    /// False while accepting pauses, and once the broker stops.
+    pub fn may_accept(&self) -> bool {
+        self.accept_at.is_none() && self.stop_at.is_none()
+    }
+
+    /// The connection that stands in this slot now.
+    pub fn current(&self, slot: usize) -> Option<ConnId> {
+        self.connections.current(slot)
+    }
+
+    /// The socket of a connection that has not ended.
+    pub fn socket(&mut self, conn: ConnId) -> Option<&mut S> {
+        self.connections
+            .get_mut(conn)
+            .map(|connection| &mut connection.socket)
+    }
+
+    /// A connection to [`pull`](Self::pull) from without waiting for readiness.
+    pub fn next_ready(&mut self) -> Option<ConnId> {
+        while let Some(conn) = self.ready.pop_front() {
+            if let Some(connection) = self.connections.get_mut(conn) {
+                connection.ready = false;
+                return Some(conn);
+            }
+        }
+        None
+    }
+
+    /// How many connections [`next_ready`](Self::next_ready) has now.
+    pub fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Reads from a connection, a bounded amount, into the buffer lent, and tells the broker what came.
+    pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) {
+        let _guard = InTurn::enter();
+        self.receive_quietly(conn, &[]);
+        for _ in 0..READS_PER_TURN {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                return;
+            };
+            if connection.held {
+                return;
+            }
+            match connection.socket.read(buffer) {
+                Ok(0) => return self.end(conn, CloseCause::PeerClosed),
+                Ok(len) => {
+                    let drained = len < buffer.len() && !connection.must_read_to_the_end();
+                    self.receive_quietly(conn, &buffer[..len]);
+                    if drained {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if connection.broken {
+                        self.end(conn, CloseCause::Failed);
+                    }
+                    return;
+                }
+                Err(_) => return self.end(conn, CloseCause::Failed),
+            }
+        }
+        self.make_ready(conn);
+    }
+
+    /// Bytes came on a connection. For drivers that read themselves; the others [`pull`](Self::pull).
+    ///
+    /// False if no more may be handed in until [`next_ready`](Self::next_ready) names the connection, and then
+    /// beginning with an empty slice.
+    pub fn receive(&mut self, conn: ConnId, input: &[u8]) -> bool {
+        let _guard = InTurn::enter();
+        self.receive_quietly(conn, input);
+        self.connections
+            .get(conn)
+            .is_some_and(|connection| !connection.held)
+    }
+
+    fn receive_quietly(&mut self, conn: ConnId, mut input: &[u8]) {
+        loop {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                return;
+            };
+            if connection.is_deaf() {
+                return;
+            }
+            if connection.held {
+                connection.pipeline.stash(input);
+                return;
+            }
+            let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
+            let next = connection
+                .pipeline
+                .next(&mut input, |received| match received {
+                    Ok((packet, bytes)) => Ok(broker.handle(
+                        now,
+                        Event::Received {
+                            conn,
+                            packet,
+                            bytes,
+                        },
+                        actions,
+                    )),
+                    Err(error) => {
+                        Err(broker.handle(now, Event::Malformed { conn, error }, actions))
+                    }
+                });
+            match next {
+                None => return,
+                Some(Ok(Flow::Continue)) => {}
+                Some(Ok(Flow::Hold)) => connection.held = true,
+                Some(Err(_)) => connection.malformed = true,
+            }
+            if self.actions.is_full() {
+                self.perform();
+            }
+        }
+    }
+
+    /// The socket says that its peer has closed its side: it must be read to the end, however short a read is.
+    pub fn peer_closed(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.peer_closed = true;
+        }
+    }
+
+    /// The socket takes bytes again.
+    pub fn writable(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && connection.has_business()
+        {
+            connection.touch(conn, &mut self.touched);
+        }
+    }
+
+    /// A connection has ended in a way the driver noticed itself.
+    pub fn ended(&mut self, conn: ConnId, cause: CloseCause) {
+        let _guard = InTurn::enter();
+        self.end(conn, cause);
+    }
+
+    /// Connections that have not ended.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    fn end(&mut self, conn: ConnId, cause: CloseCause) {
+        let Some(connection) = self.connections.remove(conn) else {
+            return;
+        };
+        let cause = if connection.closing.is_some() {
+            CloseCause::Ordered
+        } else {
+            cause
+        };
+        self.tell(Event::Closed { conn, cause });
+    }
+
+    fn make_ready(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && !connection.ready
+        {
+            connection.ready = true;
+            self.ready.push_back(conn);
+        }
+    }
+
+    // The program around the broker
+
+    /// Carries out what the [`Handle`](crate::Handle)s and late verdicts ask for.
+    pub fn read_inbox(&mut self) {
+        let _guard = InTurn::enter();
+        let Mail {
+            commands,
+            verdicts,
+            stop,
+            ..
+        } = self.inbox.take();
+        for (ticket, verdict) in verdicts {
+            self.tell(Event::Ruled { ticket, verdict });
+        }
+        for (command, reply) in commands {
+            self.order(command, Some(reply));
+            if self.actions.is_full() {
+                self.perform();
+            }
+        }
+        if stop && self.stop_at.is_none() {
+            self.stop_at = Some(self.now + STOP_DEADLINE);
+            self.order(Command::Drain, None);
+        }
+    }
+
+    fn order(&mut self, command: Command, reply: Option<oneshot::Sender<Answer>>) {
+        let request = RequestId(self.requests_made);
+        self.requests_made += 1;
+        if let Some(reply) = reply {
+            self.requests.insert(request, reply);
+        }
+        self.tell(Event::Ordered { request, command });
+    }
+
+    /// True once the broker was told to stop; listeners should be closed.
+    pub fn is_stopping(&self) -> bool {
+        self.stop_at.is_some()
+    }
+
+    /// True when it was told to stop and every connection has ended, or the time for that has passed.
+    pub fn is_finished(&self) -> bool {
+        self.stop_at
+            .is_some_and(|at| self.connections.is_empty() || at <= self.now)
+    }
+}
+
+impl<S> Drop for Engine<S> {
+    /// Whoever still waits for an answer is told that there will be none.
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
+
+/// While it lives, this thread counts as running inside the broker.
+struct InTurn;
+
+impl InTurn {
+    fn enter() -> Self {
+        set_in_turn(true);
+        Self
+    }
+}
+
+impl Drop for InTurn {
+    fn drop(&mut self) {
+        set_in_turn(false);
+    }
+}

@@ -1,0 +1,197 @@
+//! Actions become output: the broker's orders are obeyed here, and sockets written.
+
+use super::{CLOSE_DEADLINE, Connection, Engine, SPARE_BYTES_MAX, SPARE_MAX, Socket, Written};
+use crate::{Outbox, Reply};
+use sanderling_core::{
+    broker::{Action, Close, CloseCause, Event, Target},
+    id::ConnId,
+};
+
+/// When so much output waits for one connection it is written at once, so that a turn in which many publish to one
+/// cannot overflow a healthy reader.
+const EARLY_WRITE_BYTES: usize = 64 << 10;
+
+impl<S: Socket> Engine<S> {
+    /// Obeys the orders that have piled up.
+    pub(super) fn perform(&mut self) {
+        let actions = core::mem::take(&mut self.actions);
+        for action in actions.list() {
+            match action {
+                Action::Send { conn, frame } => {
+                    self.put(*conn, |outbox| outbox.push(actions.bytes(*frame)));
+                }
+                Action::Deliver {
+                    frame,
+                    packet_id_at,
+                    targets,
+                } => {
+                    let bytes = actions.bytes(*frame);
+                    let tail = actions.tail(*frame);
+                    for &Target { conn, packet_id } in actions.targets(*targets) {
+                        self.put(conn, |outbox| {
+                            match packet_id {
+                                None => outbox.push(bytes),
+                                Some(id) => {
+                                    let id = id.get().to_be_bytes();
+                                    outbox.push_patched(bytes, *packet_id_at as usize, id);
+                                }
+                            }
+                            if let Some(tail) = tail {
+                                outbox.push_shared(tail.clone());
+                            }
+                        });
+                    }
+                }
+                Action::Close { conn, how } => self.begin_close(*conn, *how),
+                Action::Resume { conn } => {
+                    if let Some(connection) = self.connections.get_mut(*conn) {
+                        connection.held = false;
+                        self.make_ready(*conn);
+                    }
+                }
+                Action::Timer { at } => self.timer = Some(*at),
+                Action::Consult {
+                    ticket,
+                    hook,
+                    question,
+                } => {
+                    let reply = Reply::new(*ticket, self.inbox.clone());
+                    // Without anybody who answers, the reply is dropped, and that refuses.
+                    if let Some(answerer) = self.answerers.of(*hook) {
+                        answerer.answer((**question).clone(), reply);
+                    }
+                }
+                Action::Answer { request, answer } => {
+                    if let Some(reply) = self.requests.remove(request) {
+                        // Who asked may have stopped waiting.
+                        let _ = reply.send(answer.clone());
+                    }
+                }
+            }
+        }
+        self.actions = actions;
+        self.actions.clear();
+    }
+
+    /// Adds output for a connection.
+    #[inline]
+    fn put(&mut self, conn: ConnId, push: impl FnOnce(&mut Outbox)) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        if connection.broken {
+            return;
+        }
+        if !connection.outbox.has_memory()
+            && let Some(spare) = self.spare.pop()
+        {
+            connection.outbox.exchange_memory(spare);
+        }
+        push(&mut connection.outbox);
+        connection.touch(conn, &mut self.touched);
+        if connection.outbox.len() >= EARLY_WRITE_BYTES {
+            connection.write();
+        }
+    }
+
+    fn begin_close(&mut self, conn: ConnId, how: Close) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.closing = Some(how);
+        // Nobody is to be held any more; what it sends is thrown away.
+        connection.held = false;
+        if how == Close::Abort {
+            connection.outbox.clear();
+        }
+        connection.touch(conn, &mut self.touched);
+        self.closing.push_back((self.now + CLOSE_DEADLINE, conn));
+        if how == Close::Linger {
+            // Unread bytes in the socket would make its end a reset, and the peer might not read the reason.
+            self.make_ready(conn);
+        }
+    }
+
+    /// Writes once to each connection that has output, tells the broker what was taken, and ends what is to end.
+    pub(super) fn write_touched(&mut self) {
+        let mut touched = core::mem::take(&mut self.touched);
+        for &conn in &touched {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                continue;
+            };
+            connection.touched = false;
+            let written = connection.write();
+            let flushed = core::mem::take(&mut connection.flushed);
+            match written {
+                Written::All => release_memory(connection, &mut self.spare),
+                Written::Some => connection.socket.output_waits(),
+                Written::Failed => {}
+            }
+            let broken = connection.broken;
+            if flushed > 0 {
+                self.tell(Event::Flushed {
+                    conn,
+                    bytes: flushed,
+                });
+            }
+            if broken {
+                // It is read to its end: a DISCONNECT may stand in there.
+                self.make_ready(conn);
+            }
+            self.go_on_closing(conn);
+        }
+        touched.clear();
+        if self.touched.is_empty() {
+            self.touched = touched;
+        }
+    }
+
+    /// Takes the next step of an ordered end, once everything is written.
+    fn go_on_closing(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        let Some(how) = connection.closing else {
+            return;
+        };
+        if !connection.outbox.is_empty() {
+            return;
+        }
+        match how {
+            Close::Flush | Close::Abort => self.end(conn, CloseCause::Ordered),
+            Close::Linger if connection.broken => self.end(conn, CloseCause::Ordered),
+            Close::Linger if !connection.shut_down => {
+                connection.shut_down = true;
+                connection.socket.shut_down_writing();
+            }
+            Close::Linger => {}
+        }
+    }
+
+    /// The output of a connection, for drivers that write themselves: write it, then tell [`Engine::written`].
+    pub fn output(&mut self, conn: ConnId) -> Option<&Outbox> {
+        self.connections
+            .get(conn)
+            .map(|connection| &connection.outbox)
+    }
+
+    /// Bytes of [`output`](Self::output) were written.
+    pub fn written(&mut self, conn: ConnId, bytes: usize) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        connection.outbox.consume(bytes);
+        connection.flushed += u32::try_from(bytes).expect("an outbox holds less than 4 GiB");
+        connection.touch(conn, &mut self.touched);
+    }
+}
+
+/// An idle connection owns no buffer.
+fn release_memory<S>(connection: &mut Connection<S>, spare: &mut Vec<Vec<u8>>) {
+    if connection.outbox.has_memory() {
+        let memory = connection.outbox.exchange_memory(Vec::new());
+        if spare.len() < SPARE_MAX && memory.capacity() <= SPARE_BYTES_MAX {
+            spare.push(memory);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Bytes on their way to one connection.
+
+use bytes::Bytes;
+use std::{collections::VecDeque, io::IoSlice};
+
+/// Pending output: small packets copied one behind the other, large payloads shared between them.
+///
+/// The broker's byte account bounds it; an empty one owns no memory.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    copied: Vec<u8>,
+    /// Bytes of `copied` that are done with.
+    start: usize,
+    /// Shared payloads, each with the place in `copied` it comes before.
+    tails: VecDeque<(usize, Bytes)>,
+    /// Bytes in `tails`.
+    tail_bytes: usize,
+}
+
+/// Slices handed to one vectored write.
+pub const SLICES_MAX: usize = 16;
+
+impl Outbox {
+    /// Appends bytes by copying them.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.copied.extend_from_slice(bytes);
+    }
+
+    /// Appends a packet and writes `patch` over the two bytes at `at` of it.
+    pub fn push_patched(&mut self, packet: &[u8], at: usize, patch: [u8; 2]) {
+        let start = self.copied.len();
+        self.copied.extend_from_slice(packet);
+        self.copied[start + at..start + at + 2].copy_from_slice(&patch);
+    }
+
+    /// Appends bytes by sharing them.
+    pub fn push_shared(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.tail_bytes += bytes.len();
+            self.tails.push_back((self.copied.len(), bytes));
+        }
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.copied.len() - self.start + self.tail_bytes
+    }
+
+    /// True if nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first slices of what waits, in order; returns how many of `slices` are filled.
+    pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
+        let mut count = 0;
+        let mut at = self.start;
+        for (before, tail) in &self.tails {
+            if *before > at && count < SLICES_MAX {
+                slices[count] = IoSlice::new(&self.copied[at..*before]);
+                count += 1;
+                at = *before;
+            }
+            if count == SLICES_MAX {
+                return count;
+            }
+            slices[count] = IoSlice::new(tail);
+            count += 1;
+        }
+        if at < self.copied.len() && count < SLICES_MAX {
+            slices[count] = IoSlice::new(&self.copied[at..]);
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes off the first `bytes` bytes: they were written.
+    pub fn consume(&mut self, mut bytes: usize) {
+        while let Some((before, tail)) = self.tails.front_mut() {
+            let copied = (*before - self.start).min(bytes);
+            self.start += copied;
+            bytes -= copied;
+            if self.start < *before {
+                return;
+            }
+            if bytes < tail.len() {
+                let _ = tail.split_to(bytes);
+                self.tail_bytes -= bytes;
+                return;
+            }
+            bytes -= tail.len();
+            self.tail_bytes -= tail.len();
+            self.tails.pop_front();
+        }
+        self.start += bytes;
+        assert!(
+            self.start <= self.copied.len(),
+            "more was written than was pending"
+        );
+        if self.start == self.copied.len() {
+            self.copied.clear();
+            self.start = 0;
+        } else if self.start > COMPACT_BYTES && self.start * 2 > self.copied.len() {
+            self.copied.drain(..self.start);
+            self.start = 0;
+        }
+    }
+
+    /// Exchanges the memory of an empty outbox for `spare`, which must be empty too.
+    pub fn exchange_memory(&mut self, spare: Vec<u8>) -> Vec<u8> {
+        debug_assert!(self.is_empty() && spare.is_empty());
+        self.start = 0;
+        self.tails = VecDeque::new();
+        core::mem::replace(&mut self.copied, spare)
+    }
+
+    /// True if it owns memory for copied bytes.
+    pub fn has_memory(&self) -> bool {
+        self.copied.capacity() > 0
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Written bytes are moved out once there are this many of them and they are the greater part.
+const COMPACT_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(Vec<u8>),
+        Patched(Vec<u8>),
+        Shared(Vec<u8>),
+        Consume(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let bytes = || prop::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![
+            bytes().prop_map(Step::Push),
+            prop::collection::vec(any::<u8>(), 4..20).prop_map(Step::Patched),
+            bytes().prop_map(Step::Shared),
+            (0usize..120).prop_map(Step::Consume),
+        ]
+    }
+
+    fn contents(outbox: &Outbox) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = outbox.slices(&mut slices);
+        slices[..count]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_plain_vector(steps in prop::collection::vec(step(), 0..60)) {
+            let mut outbox = Outbox::default();
+            let mut model: Vec<u8> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Push(bytes) => {
+                        outbox.push(&bytes);
+                        model.extend(bytes);
+                    }
+                    Step::Patched(mut bytes) => {
+                        outbox.push_patched(&bytes, 1, [7, 9]);
+                        bytes[1..3].copy_from_slice(&[7, 9]);
+                        model.extend(bytes);
+                    }
+                    Step::Shared(bytes) => {
+                        outbox.push_shared(bytes.clone().into());
+                        model.extend(bytes);
+                    }
+                    Step::Consume(count) => {
+                        let count = count.min(contents(&outbox).len());
+                        outbox.consume(count);
+                        model.drain(..count);
+                    }
+                }
+                prop_assert_eq!(outbox.len(), model.len());
+                let contents = contents(&outbox);
+                prop_assert_eq!(&contents[..], &model[..contents.len()]);
+                prop_assert!(contents.is_empty() == model.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_leaves_no_memory_behind_in_a_long_stream() {
+        let mut outbox = Outbox::default();
+        for _ in 0..1000 {
+            outbox.push(&[0; 1000]);
+            outbox.consume(outbox.len() - 1);
+        }
+        assert!(outbox.copied.len() < 3 * COMPACT_BYTES);
+    }
+}

@@ -1,0 +1,199 @@
+//! What a broker is made of before it runs: configuration, hooks and listeners, the same for every driver.
+
+use crate::{Answerer, engine::Answerers};
+use sanderling_core::{
+    config::Config,
+    hooks::{HookChain, Hooks},
+};
+use std::{
+    error::Error,
+    fmt, io,
+    marker::PhantomData,
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
+};
+
+/// An event loop that a broker can run on.
+pub trait Driver {
+    /// A broker that runs.
+    type Running;
+
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// The system refuses what the driver needs: a thread, a poller, randomness.
+    fn start(setup: Setup) -> io::Result<Self::Running>;
+}
+
+/// What a driver starts with.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// The broker's ways and limits.
+    pub config: Config,
+    /// Who decides and observes.
+    pub hooks: HookChain,
+    /// Who answers what hooks leave open.
+    pub answerers: Answerers,
+    /// Sockets that listen already and do not block.
+    pub listeners: Vec<TcpListener>,
+}
+
+impl Setup {
+    /// The addresses that are listened on, with the ports the system chose.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+}
+
+/// Gathers what a broker is made of, then starts it on the driver `D`.
+#[derive(Debug)]
+pub struct Builder<D> {
+    setup: Setup,
+    hooks: usize,
+    driver: PhantomData<D>,
+}
+
+impl<D> Default for Builder<D> {
+    fn default() -> Self {
+        Self {
+            setup: Setup::default(),
+            hooks: 0,
+            driver: PhantomData,
+        }
+    }
+}
+
+impl<D: Driver> Builder<D> {
+    /// Sets the broker's ways and limits.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.setup.config = config;
+        self
+    }
+
+    /// Appends a hook set. Sets are asked in the order in which they were given.
+    #[must_use]
+    pub fn hook(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.setup.hooks.push(Box::new(hooks));
+        self.hooks += 1;
+        self
+    }
+
+    /// Appends a hook set whose `Ask` is answered by `answerer`.
+    #[must_use]
+    pub fn asking_hook(
+        mut self,
+        hooks: impl Hooks + 'static,
+        answerer: impl Answerer + 'static,
+    ) -> Self {
+        self.setup.answerers.set(self.hooks, Box::new(answerer));
+        self.hook(hooks)
+    }
+
+    /// Listens on every address that `addr` stands for; with port 0 the system chooses one.
+    ///
+    /// # Errors
+    /// The name is unknown, or the system does not let us listen there.
+    pub fn listen(mut self, addr: &str) -> Result<Self, ListenError> {
+        let fail = |source| ListenError {
+            addr: addr.to_owned(),
+            source,
+        };
+        let found: Vec<_> = addr.to_socket_addrs().map_err(fail)?.collect();
+        if found.is_empty() {
+            return Err(fail(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the name has no address",
+            )));
+        }
+        for one in found {
+            let listener = TcpListener::bind(one).map_err(fail)?;
+            listener.set_nonblocking(true).map_err(fail)?;
+            self.setup.listeners.push(listener);
+        }
+        Ok(self)
+    }
+
+    /// Starts the broker.
+    ///
+    /// # Errors
+    /// See [`Driver::start`].
+    pub fn start(self) -> io::Result<D::Running> {
+        D::start(self.setup)
+    }
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    addr: String,
+    source: io::Error,
+}
+
+impl ListenError {
+    /// What the system says.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { addr, source } = self;
+        write!(f, "cannot listen on {addr}: {source}")?;
+        f.write_str(match source.kind() {
+            io::ErrorKind::AddrInUse => "; is another broker running? Choose another port",
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
+            io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+            io::ErrorKind::InvalidInput => "; write HOST:PORT",
+            _ => "",
+        })
+    }
+}
+
+impl Error for ListenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Nothing;
+
+    impl Driver for Nothing {
+        type Running = Vec<SocketAddr>;
+
+        fn start(setup: Setup) -> io::Result<Self::Running> {
+            setup.local_addrs()
+        }
+    }
+
+    #[test]
+    fn the_port_that_the_system_chose_is_told() {
+        let addrs = Builder::<Nothing>::default()
+            .listen("127.0.0.1:0")
+            .unwrap()
+            .start()
+            .unwrap();
+        assert_eq!(addrs.len(), 1);
+        assert_ne!(addrs[0].port(), 0);
+    }
+
+    #[test]
+    fn a_port_in_use_is_named_with_what_to_do() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = taken.local_addr().unwrap().to_string();
+        let error = Builder::<Nothing>::default().listen(&addr).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains(&addr) && text.contains("Choose another port"),
+            "{text}"
+        );
+    }
+}
