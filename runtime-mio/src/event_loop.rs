@@ -128,7 +128,7 @@ impl EventLoop {
             return;
         };
         if event.is_read_closed() || event.is_error() {
-            self.engine.peer_closed(conn);
+            self.engine.read_to_the_end(conn);
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.engine.pull(conn, &mut self.buffer);

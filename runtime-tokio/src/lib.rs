@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Drives the [Sanderling](sanderling_core) MQTT broker inside a [tokio](::tokio) application.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = sanderling_tokio::Broker::builder().listen("127.0.0.1:0")?.start()?;
+//! println!("mqtt://{}", broker.local_addrs()[0]);
+//! broker.handle().stop();
+//! broker.join().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Each connection has a task that waits for its socket; whichever task has news takes the broker for one turn, in which
+//! it also writes to all sockets that take bytes at once. So a message wakes nobody but the readers of the network.
+
+mod owner;
+mod running;
+mod socket;
+mod tasks;
+
+pub use running::Running;
+pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
+
+use owner::{Owner, TokioWake};
+use sanderling_runtime::{Driver, Engine, Inbox, Setup};
+use std::{io, sync::Arc};
+use tokio::net::TcpListener;
+
+/// A broker on the tokio runtime it is started in.
+#[derive(Debug)]
+pub enum Broker {}
+
+impl Broker {
+    /// Begins with the default configuration, no hooks and no listeners.
+    pub fn builder() -> Builder<Self> {
+        Builder::default()
+    }
+}
+
+impl Driver for Broker {
+    type Running = Running;
+
+    fn start(setup: Setup) -> io::Result<Running> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+        let local_addrs = setup.local_addrs()?;
+        let wake = TokioWake::default();
+        let inbox = Inbox::new(wake.clone());
+        let handle = Handle::new(Arc::clone(&inbox));
+        let engine = Engine::new(setup.config, setup.hooks, setup.answerers, inbox)?;
+        let listeners: Vec<_> = setup
+            .listeners
+            .into_iter()
+            .map(TcpListener::from_std)
+            .collect::<io::Result<_>>()?;
+        let owner = Arc::new(Owner::new(engine, wake));
+        let keeper = runtime.spawn(tasks::keep(owner, listeners));
+        Ok(Running::new(local_addrs, handle, keeper))
+    }
+}

@@ -43,7 +43,7 @@ pub(super) struct Connection<S> {
     pub(super) shut_down: bool,
     /// Writing failed; what can still be read is read.
     pub(super) broken: bool,
-    pub(super) peer_closed: bool,
+    pub(super) to_the_end: bool,
     /// What it sent is no MQTT; nothing more is decoded.
     pub(super) malformed: bool,
     /// The broker wants no packet of it now.
@@ -75,7 +75,7 @@ impl<S: Socket> Connection<S> {
             closing: None,
             shut_down: false,
             broken: false,
-            peer_closed: false,
+            to_the_end: false,
             malformed: false,
             held: false,
             touched: false,
@@ -90,7 +90,7 @@ impl<S: Socket> Connection<S> {
 
     /// True if a short read does not mean that there is nothing more to learn from the socket.
     pub(super) fn must_read_to_the_end(&self) -> bool {
-        self.peer_closed || self.broken
+        self.to_the_end || self.broken
     }
 
     /// True if there is something to write or to bring to an end.

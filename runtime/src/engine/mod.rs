@@ -46,10 +46,21 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// From the order to stop to the end, whatever clients do.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// How long accepting pauses when the system has no room for one more connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Buffers of emptied outboxes that are kept for the next ones, and how large each may be.
 const SPARE_MAX: usize = 64;
 const SPARE_BYTES_MAX: usize = 256 << 10;
+
+/// What became of a [`pull`](Engine::pull).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pulled {
+    /// There is no more to read now: wait for readiness.
+    Drained,
+    /// There may be more: wait until [`next_ready`](Engine::next_ready) names the connection.
+    Later,
+    /// The connection has ended.
+    Ended,
+}
 
 /// A broker and its connections, driven from outside.
 #[derive(Debug)]
@@ -258,36 +269,37 @@ impl<S: Socket> Engine<S> {
     }
 
     /// Reads from a connection, a bounded amount, into the buffer lent, and tells the broker what came.
-    pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) {
+    pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) -> Pulled {
         let _guard = InTurn::enter();
         self.receive_quietly(conn, &[]);
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(conn) else {
-                return;
+                return Pulled::Ended;
             };
             if connection.held {
-                return;
+                return Pulled::Later;
             }
-            match connection.socket.read(buffer) {
-                Ok(0) => return self.end(conn, CloseCause::PeerClosed),
+            let cause = match connection.socket.read(buffer) {
+                Ok(0) => CloseCause::PeerClosed,
                 Ok(len) => {
                     let drained = len < buffer.len() && !connection.must_read_to_the_end();
                     self.receive_quietly(conn, &buffer[..len]);
                     if drained {
-                        return;
+                        return Pulled::Drained;
                     }
+                    continue;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if connection.broken {
-                        self.end(conn, CloseCause::Failed);
-                    }
-                    return;
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !connection.broken => {
+                    return Pulled::Drained;
                 }
-                Err(_) => return self.end(conn, CloseCause::Failed),
-            }
+                Err(_) => CloseCause::Failed,
+            };
+            self.end(conn, cause);
+            return Pulled::Ended;
         }
         self.make_ready(conn);
+        Pulled::Later
     }
 
     /// Bytes came on a connection. For drivers that read themselves; the others [`pull`](Self::pull).
@@ -343,10 +355,11 @@ impl<S: Socket> Engine<S> {
         }
     }
 
-    /// The socket says that its peer has closed its side: it must be read to the end, however short a read is.
-    pub fn peer_closed(&mut self, conn: ConnId) {
+    /// From now on the socket must be read until it would block, however short a read is: because its peer has closed
+    /// its side, or because the driver learns of readiness that way.
+    pub fn read_to_the_end(&mut self, conn: ConnId) {
         if let Some(connection) = self.connections.get_mut(conn) {
-            connection.peer_closed = true;
+            connection.to_the_end = true;
         }
     }
 
