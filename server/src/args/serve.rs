@@ -1,0 +1,123 @@
+//! Options of the service.
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::filter::LevelFilter;
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Serve MQTT on this address; may be given many times.
+    ///
+    /// The host may be a name, an IPv4 address or an IPv6 address in brackets; port 0 takes a free one. Each address is
+    /// printed as `listening on mqtt://HOST:PORT` once it accepts connections. Without this option: 127.0.0.1:1883 and
+    /// [::1]:1883, so that only programs on this machine can connect.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_listen)]
+    pub(crate) listen: Vec<String>,
+
+    /// What drives the broker.
+    #[arg(long, value_enum, default_value_t = Runtime::Mio)]
+    pub(crate) runtime: Runtime,
+
+    /// The form of the log, which goes to standard error.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub(crate) log: LogFormat,
+
+    /// The least important lines that are logged.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
+    pub(crate) log_level: LogLevel,
+}
+
+/// Which driver runs the core. Clients see no difference.
+///
+/// mio is the default: the command needs nothing else of tokio, and one thread without hand-overs costs the least time
+/// per message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Runtime {
+    /// One thread and one loop: the lowest latency and the least work per message
+    Mio,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One line an event, to read
+    Text,
+    /// One JSON object a line, to process
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// What stops the broker or a part of it
+    Error,
+    /// What somebody should look at: broken rules, refused clients, lost messages
+    Warn,
+    /// Connections that begin and end
+    Info,
+    /// Subscriptions and sessions
+    Debug,
+    /// What the libraries have to say
+    Trace,
+}
+
+impl LogLevel {
+    pub(crate) const fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+/// Checks the form of HOST:PORT; whether the host exists shows when it is bound.
+fn parse_listen(text: &str) -> Result<String, String> {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return Err(format!("no port; write {text}:1883"));
+    };
+    if host.is_empty() {
+        return Err(format!(
+            "no host; write 127.0.0.1:{port}, or 0.0.0.0:{port} for every network"
+        ));
+    }
+    if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        return Err(format!(
+            "an IPv6 address stands in brackets; write [{host}]:{port}"
+        ));
+    }
+    if port.parse::<u16>().is_err() {
+        return Err(format!("the port {port:?} is not a number from 0 to 65535"));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_listen;
+
+    #[test]
+    fn a_listen_address_has_host_and_port() {
+        for good in [
+            "127.0.0.1:0",
+            "[::1]:1883",
+            "localhost:65535",
+            "0.0.0.0:1883",
+        ] {
+            assert_eq!(parse_listen(good).as_deref(), Ok(good));
+        }
+    }
+
+    #[test]
+    fn a_wrong_listen_address_is_told_how_to_be_right() {
+        for (wrong, told) in [
+            ("localhost", "localhost:1883"),
+            (":1883", "127.0.0.1:1883"),
+            ("::1:1883", "[::1]:1883"),
+            ("localhost:65536", "65535"),
+            ("localhost:mqtt", "\"mqtt\""),
+        ] {
+            let error = parse_listen(wrong).unwrap_err();
+            assert!(error.contains(told), "{wrong}: {error}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Why the service did not start or did not go on: what, where, why, and what to do.
+
+use sanderling_mio::ListenError;
+use std::{
+    error::Error,
+    fmt,
+    io::{self, ErrorKind},
+};
+
+#[derive(Debug)]
+pub(crate) enum ServeError {
+    /// The host name means nothing here.
+    Resolve { address: String, cause: io::Error },
+    /// The address cannot be listened on.
+    Bind { address: String, cause: ListenError },
+    /// The driver could not start or failed.
+    Driver(io::Error),
+    /// The machine refused a thread or a signal handler.
+    System(io::Error),
+}
+
+impl Error for ServeError {}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve { address, cause } => {
+                write!(
+                    f,
+                    "cannot find the host of --listen {address}: {cause}; check its name"
+                )
+            }
+            Self::Bind { address, cause } => {
+                write!(
+                    f,
+                    "cannot listen on {address}: {cause}; {}",
+                    advice(cause.kind())
+                )
+            }
+            Self::Driver(cause) => write!(f, "cannot go on: {cause}"),
+            Self::System(cause) => write!(f, "cannot start: {cause}"),
+        }
+    }
+}
+
+fn advice(cause: ErrorKind) -> &'static str {
+    match cause {
+        ErrorKind::AddrInUse => {
+            "stop the program that listens there, perhaps another broker, or choose another port with --listen HOST:PORT"
+        }
+        ErrorKind::PermissionDenied => {
+            "a port below 1024 needs privileges; choose a higher one with --listen HOST:PORT"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "no network interface of this machine has this address; choose another with --listen HOST:PORT"
+        }
+        _ => "choose another address with --listen HOST:PORT",
+    }
+}
