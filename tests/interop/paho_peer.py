@@ -70,16 +70,19 @@ class World:
 class Peer:
     """A client with one network connection. Each message and each acknowledgement stands in a queue until asked for."""
 
-    def __init__(self, world, name, clean=True, session_expiry=None, manual_ack=False, client_id=None, connect=None):
-        """`session_expiry` is in seconds; not clean and without it means for ever. `connect` are more properties."""
-        self.world, self.name, self.clean = world, name, clean
+    def __init__(
+        self, world, name, clean=True, session_expiry=None, manual_ack=False, client_id=None, keep_alive=30, connect=None
+    ):
+        """`session_expiry` and `keep_alive` are in seconds; not clean and without expiry means for ever. `connect` are
+        more properties."""
+        self.world, self.name, self.clean, self.keep_alive = world, name, clean, keep_alive
         self.connect_properties = dict(connect or {})
         if session_expiry is None and not clean:
             session_expiry = FOR_EVER
         if session_expiry is not None:
             self.connect_properties["SessionExpiryInterval"] = session_expiry
         self.connacks, self.subacks, self.unsubacks = queue.Queue(), queue.Queue(), queue.Queue()
-        self.messages, self.disconnects = queue.Queue(), queue.Queue()
+        self.messages, self.disconnects, self.pings = queue.Queue(), queue.Queue(), queue.Queue()
         arguments = {} if world.is_v5 else {"clean_session": clean}
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2,
@@ -94,14 +97,20 @@ class Peer:
         self.client.on_unsubscribe = lambda _c, _u, mid, reasons, _p: self.unsubacks.put((mid, reasons))
         self.client.on_message = lambda _c, _u, message: self.messages.put(message)
         self.client.on_disconnect = lambda _c, _u, _flags, reason, _p: self.disconnects.put(reason)
-        self.client.on_log = lambda _c, _u, _level, line: world.note(name, line)
+        self.client.on_log = lambda _c, _u, _level, line: self._on_log(line)
         self.connack_properties = None
+
+    def _on_log(self, line):
+        self.world.note(self.name, line)
+        if line == "Received PINGRESP":
+            self.pings.put(line)
 
     def _next(self, waiting, what):
         try:
             return waiting.get(timeout=DEADLINE_S)
         except queue.Empty:
-            raise Failure(f"{self.name}: no {what} within {DEADLINE_S:g} s") from None
+            ended = "" if self.client.is_connected() else "; the connection has ended"
+            raise Failure(f"{self.name}: no {what} within {DEADLINE_S:g} s{ended}") from None
 
     def will(self, topic, payload, qos=0, retain=False, **values):
         self.client.will_set(topic, payload, qos, retain, properties("willmessage", **values) if values else None)
@@ -115,7 +124,16 @@ class Peer:
                 "clean_start": self.clean,
                 "properties": properties("connect", **self.connect_properties),
             }
-        self.client.connect(self.world.host, self.world.port, keepalive=30, **arguments)
+        self.client.connect(self.world.host, self.world.port, self.keep_alive, **arguments)
+        return self._await_connack(session_present)
+
+    def reconnect(self):
+        """Connects again as the same client, which goes on with its open exchanges; the session must be there."""
+        self.clean = False
+        self.client.reconnect()
+        return self._await_connack(True)
+
+    def _await_connack(self, session_present):
         self.client.loop_start()
         flags, reason, self.connack_properties = self._next(self.connacks, "CONNACK")
         check(not reason.is_failure, f"{self.name}: CONNECT refused: {reason}")
@@ -151,10 +169,22 @@ class Peer:
 
     def publish(self, topic, payload, qos=0, retain=False, **values):
         """Publishes and waits for the end of the exchange: PUBACK, PUBCOMP, or for QoS 0 that it is written."""
+        self.published(self.begin_publish(topic, payload, qos, retain, **values), topic)
+        return self
+
+    def begin_publish(self, topic, payload, qos, retain=False, **values):
+        """Publishes; the result is for `published`."""
         given = properties("publish", **values) if values else None
-        sent = self.client.publish(topic, payload, qos, retain, given)
+        return self.client.publish(topic, payload, qos, retain, given)
+
+    def published(self, sent, topic):
+        """Waits for the end of the exchange."""
         sent.wait_for_publish(DEADLINE_S)
-        check(sent.is_published(), f"{self.name}: PUBLISH of QoS {qos} to {topic} not acknowledged")
+        check(sent.is_published(), f"{self.name}: PUBLISH to {topic} not acknowledged")
+
+    def answered_ping(self):
+        """Waits for a PINGRESP; paho sends PINGREQ when the keep alive asks for it."""
+        self._next(self.pings, "PINGRESP")
         return self
 
     def next_message(self, topic="any topic"):
