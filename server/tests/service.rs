@@ -113,6 +113,7 @@ fn a_malformed_packet_is_logged_with_client_address_and_rule() {
         ] {
             assert!(line.contains(part), "{part} is missing in {line}");
         }
+        drop(raw);
         broker.stop();
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct ServeArgs {
 pub(crate) enum Runtime {
     /// One thread and one loop: the lowest latency and the least work per message
     Mio,
+    /// Tokio's pool of threads
+    Tokio,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -47,7 +47,10 @@ mod tests {
     fn a_wrong_value_gets_one_line_with_the_possible_ones() {
         let line = complaint("sanderling --runtime async");
         assert_eq!(line.lines().count(), 1, "{line}");
-        assert!(line.contains("'async'") && line.contains("mio"), "{line}");
+        assert!(
+            line.contains("'async'") && line.contains("mio, tokio"),
+            "{line}"
+        );
     }
 
     #[test]

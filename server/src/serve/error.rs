@@ -1,6 +1,6 @@
 //! Why the service did not start or did not go on: what, where, why, and what to do.
 
-use sanderling_mio::ListenError;
+use sanderling_runtime::ListenError;
 use std::{
     error::Error,
     fmt,

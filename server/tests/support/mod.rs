@@ -204,4 +204,4 @@ impl Broker {
 }
 
 /// The runtimes that every test of the service is run on.
-pub(crate) const RUNTIMES: [&str; 1] = ["mio"];
+pub(crate) const RUNTIMES: [&str; 2] = ["mio", "tokio"];
