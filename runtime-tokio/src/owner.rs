@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Wakes the keeper: there is something in the inbox, or an earlier deadline.
+/// Wakes the keeper: there is something in the inbox, an earlier deadline, or nothing left to wait for.
 #[derive(Clone, Default)]
 pub(crate) struct TokioWake(Arc<Notify>);
 
@@ -80,7 +80,7 @@ impl Owner {
             (Some(_), None) => true,
             (None, _) => false,
         };
-        if earlier || engine.sleep() == Some(Duration::ZERO) {
+        if earlier || engine.sleep() == Some(Duration::ZERO) || engine.is_finished() {
             *kept = deadline;
             self.wake.wake();
         }
