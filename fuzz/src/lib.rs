@@ -3,10 +3,12 @@
 //! The fuzzer calls them with what it makes up, the test `fuzz_corpus` with what is kept under `corpus/`.
 #![forbid(unsafe_code)]
 
+mod broker;
 mod decode;
 mod seeds;
 mod topics;
 
+pub use broker::broker;
 pub use decode::{decode_client, decode_server};
 pub use seeds::{Seed, seeds};
 pub use topics::topics;
@@ -16,6 +18,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("broker", broker),
     ("decode_client", decode_client),
     ("decode_server", decode_server),
     ("topics", topics),

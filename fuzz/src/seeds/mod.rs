@@ -2,6 +2,7 @@
 //!
 //! `cargo run --manifest-path fuzz/Cargo.toml --example write_seeds` writes them below `corpus/`.
 
+mod broker;
 mod client;
 mod server;
 mod topics;
@@ -19,5 +20,5 @@ pub struct Seed {
 /// All seeds of all targets.
 pub fn seeds() -> Vec<Seed> {
     let all = client::seeds().into_iter().chain(server::seeds());
-    all.chain(topics::seeds()).collect()
+    all.chain(topics::seeds()).chain(broker::seeds()).collect()
 }

@@ -194,6 +194,12 @@ fn ends(add: &mut Add<'_>) {
         properties: why.as_properties(),
     });
     add("disconnect-v5", stream(Version::V5, &[taken_over]));
+    let bare = [
+        encoded(Version::V5, &[Packet::ConnAck(connack())]),
+        vec![0xE0, 0],
+    ]
+    .concat();
+    add("disconnect-without-reason-v5", bare);
     let before_5 = [
         encoded(Version::V311, &[Packet::ConnAck(connack())]),
         vec![0xE0, 0],
