@@ -32,13 +32,15 @@ fn connect(version: Version) -> Vec<u8> {
     let mut out = Vec::new();
     ClientPacket::Connect(Box::new(connect))
         .encode(version, &mut out)
-        .unwrap();
+        .expect("a packet that can be encoded");
     out
 }
 
 fn connected(version: Version) -> FromClient {
     let mut decoder = FromClient::new(LIMITS);
-    decoder.decode(&connect(version)).unwrap();
+    decoder
+        .decode(&connect(version))
+        .expect("a packet that can be encoded");
     assert_eq!(decoder.version(), Some(version));
     decoder
 }
@@ -108,7 +110,9 @@ fn a_refusal_takes_the_form_of_each_version() {
             properties: Properties::EMPTY,
         });
         let mut out = Vec::new();
-        connack.encode(Version::V311, &mut out).unwrap();
+        connack
+            .encode(Version::V311, &mut out)
+            .expect("a packet that can be encoded");
         assert_eq!(out, [0x20, 2, 0, code], "{reason}");
     }
 }
@@ -122,7 +126,9 @@ fn a_form_becomes_the_packet_it_describes() {
         Property::MessageExpiryInterval(9),
         Property::UserProperty("a", "b"),
     ] {
-        properties.push(property).unwrap();
+        properties
+            .push(property)
+            .expect("a packet that can be encoded");
     }
     let payload = [7; 300];
     let form = PublishForm {
@@ -146,7 +152,9 @@ fn a_form_becomes_the_packet_it_describes() {
     out[at + 1] = 77;
 
     let mut decoder = FromServer::new(Version::V5, LIMITS);
-    decoder.decode(b"\x20\x03\x00\x00\x00").unwrap();
+    decoder
+        .decode(b"\x20\x03\x00\x00\x00")
+        .expect("a packet that can be encoded");
     let Ok(Decoded::Packet {
         packet: ServerPacket::Publish(publish),
         len,

@@ -96,18 +96,20 @@ pub(super) const fn flags_of(packet: PacketType) -> u8 {
     }
 }
 
-/// Checks the flags, which need nothing but the first byte. 3.1 reserves no flags.
+/// Checks the flags, which need nothing but the first byte. 3.1 reserves no flags; a CONNECT must have them right in any
+/// version, since its first byte is looked at before its version is known.
+#[inline]
 pub(super) fn check_flags(
     packet: PacketType,
     flags: u8,
     version: Option<Version>,
 ) -> Result<(), Fault> {
-    const FIELD: &str = "fixed header flags";
     if packet == PacketType::Publish {
         return PublishFlags::parse(flags, version).map(drop);
     }
-    if flags != flags_of(packet) && version != Some(Version::V31) {
-        return Err(Kind::Flags.of(FIELD));
+    let are_reserved = version != Some(Version::V31) || packet == PacketType::Connect;
+    if are_reserved && flags != flags_of(packet) {
+        return Err(Kind::Flags.of("fixed header flags"));
     }
     Ok(())
 }

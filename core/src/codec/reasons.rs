@@ -33,9 +33,10 @@ pub(super) const fn is_legal(packet: PacketType, sender: Sender, reason: ReasonC
                 reason.0,
                 0x00 | 0x04 | 0x80..=0x83 | 0x90 | 0x93..=0x99
             ),
+            // 0x00 is listed for clients alone, but servers send it, and it does no harm.
             Sender::Server => matches!(
                 reason.0,
-                0x80..=0x83 | 0x87 | 0x89 | 0x8B | 0x8D..=0x90 | 0x93..=0xA2
+                0x00 | 0x80..=0x83 | 0x87 | 0x89 | 0x8B | 0x8D..=0x90 | 0x93..=0xA2
             ),
         },
         // [MQTT-3.15.2-1]
