@@ -14,7 +14,6 @@
 //! Each connection has a task that waits for its socket; whichever task has news takes the broker for one turn, in which
 //! it also writes to all sockets that take bytes at once. So a message wakes nobody but the readers of the network.
 
-mod owner;
 mod running;
 mod socket;
 mod tasks;
@@ -22,9 +21,9 @@ mod tasks;
 pub use running::Running;
 pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
 
-use owner::{Owner, TokioWake};
-use sanderling_runtime::{Driver, Engine, Inbox, Setup};
+use sanderling_runtime::{Driver, Engine, Inbox, Owner, Setup};
 use std::{io, sync::Arc};
+use tasks::Bell;
 use tokio::net::TcpListener;
 
 /// A broker on the tokio runtime it is started in.
@@ -44,8 +43,8 @@ impl Driver for Broker {
     fn start(setup: Setup) -> io::Result<Running> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let local_addrs = setup.local_addrs()?;
-        let wake = TokioWake::default();
-        let inbox = Inbox::new(wake.clone());
+        let bell = Bell::default();
+        let inbox = Inbox::new(bell.clone());
         let handle = Handle::new(Arc::clone(&inbox));
         let engine = Engine::new(setup.config, setup.hooks, setup.answerers, inbox)?;
         let listeners: Vec<_> = setup
@@ -53,8 +52,8 @@ impl Driver for Broker {
             .into_iter()
             .map(TcpListener::from_std)
             .collect::<io::Result<_>>()?;
-        let owner = Arc::new(Owner::new(engine, wake));
-        let keeper = runtime.spawn(tasks::keep(owner, listeners));
+        let owner = Arc::new(Owner::new(engine, bell.clone()));
+        let keeper = runtime.spawn(tasks::keep(owner, bell, listeners));
         Ok(Running::new(local_addrs, handle, keeper))
     }
 }

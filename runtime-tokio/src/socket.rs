@@ -33,6 +33,7 @@ impl News {
     const OUTPUT_WAITS: u8 = 2;
     const ENDED: u8 = 4;
 
+    /// The connection is to be read although nothing new has arrived.
     pub(crate) fn read_again(self) -> bool {
         self.0 & Self::READ_AGAIN != 0
     }
@@ -47,11 +48,6 @@ impl News {
 }
 
 impl Signal {
-    /// The connection is to be read although nothing new has arrived.
-    pub(crate) fn read_again(&self) {
-        self.tell(News::READ_AGAIN);
-    }
-
     /// Waits for news and takes them.
     pub(crate) async fn news(&self) -> News {
         loop {
@@ -88,6 +84,10 @@ impl Socket for Stream {
 
     fn output_waits(&mut self) {
         self.signal.tell(News::OUTPUT_WAITS);
+    }
+
+    fn read_again(&mut self) {
+        self.signal.tell(News::READ_AGAIN);
     }
 }
 

@@ -1,34 +1,52 @@
 //! The tasks: one keeper for a broker, one acceptor for a listener, one for a connection.
 
-use crate::{
-    owner::Owner,
-    socket::{Signal, Stream},
-};
+use crate::socket::{Signal, Stream};
 use sanderling_core::id::ConnId;
-use sanderling_runtime::engine::{ACCEPT_PAUSE, Pulled};
+use sanderling_runtime::{
+    Sleep, Wake,
+    engine::{ACCEPT_PAUSE, Pulled},
+};
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{
     io::Interest,
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinSet,
     time,
 };
 
+type Owner = sanderling_runtime::Owner<Stream>;
+
+/// Wakes the keeper: there is something in the inbox, an earlier deadline, or nothing left to wait for.
+#[derive(Clone, Default)]
+pub(crate) struct Bell(Arc<Notify>);
+
+impl Wake for Bell {
+    fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
 /// Keeps deadlines and the inbox, until the broker has stopped.
-pub(crate) async fn keep(owner: Arc<Owner>, listeners: Vec<TcpListener>) {
+pub(crate) async fn keep(owner: Arc<Owner>, bell: Bell, listeners: Vec<TcpListener>) {
     let mut acceptors = JoinSet::new();
     for (number, listener) in (0..).zip(listeners) {
         acceptors.spawn(accept(Arc::clone(&owner), listener, number));
     }
-    while let Some((sleep, is_stopping)) = owner.sleep() {
+    while let Some(Sleep {
+        at_most,
+        is_stopping,
+    }) = owner.sleep()
+    {
         if is_stopping {
             acceptors.abort_all();
         }
-        match sleep {
+        match at_most {
             Some(sleep) => {
-                let _ = time::timeout(sleep, owner.wake.woken()).await;
+                // Woken or not: either way it is time for a turn.
+                let _ = time::timeout(sleep, bell.0.notified()).await;
             }
-            None => owner.wake.woken().await,
+            None => bell.0.notified().await,
         }
         owner.turn(|engine, _| engine.read_inbox());
     }

@@ -74,6 +74,13 @@ impl Outbox {
         count
     }
 
+    /// The beginning of what waits, copied; empty if nothing does. For drivers that cannot write without waiting.
+    pub fn copy_first(&self) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = self.slices(&mut slices);
+        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
     /// Takes off the first `bytes` bytes: they were written.
     pub fn consume(&mut self, mut bytes: usize) {
         while let Some((before, tail)) = self.tails.front_mut() {

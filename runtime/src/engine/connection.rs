@@ -22,8 +22,12 @@ pub trait Socket {
     /// Nothing more will be written: the peer reads the end.
     fn shut_down_writing(&mut self);
 
-    /// Output waits in the outbox, for drivers whose `write` takes nothing and who fetch it themselves.
+    /// The socket did not take all output: the driver says when it is [`writable`](super::Engine::writable), or fetches
+    /// the [`output`](super::Engine::output) and writes it itself.
     fn output_waits(&mut self) {}
+
+    /// The connection is on the list of ready ones; for drivers that have a task for each. See [`Owner`](crate::Owner).
+    fn read_again(&mut self) {}
 }
 
 /// Output of a connection, for drivers that write themselves.
