@@ -299,6 +299,43 @@ async function takeover() {
   await second.receive(topic, "to the second", 1);
 }
 
+// One message to many clients, and many clients to one.
+async function manyClients() {
+  const [out, back] = [topicOf("out"), topicOf("back")];
+  const centre = await (await connect("centre")).subscribe({ [back]: 1 });
+  const names = Array.from({ length: 100 }, (_, n) => `c${n}`);
+  const clients = await Promise.all(names.map(async (name) => (await connect(name)).subscribe({ [out]: 1 })));
+  await centre.publish(out, "to all", 1);
+  await Promise.all(clients.map((client) => client.receive(out, "to all", 1)));
+  await Promise.all(clients.map((client) => client.publish(back, client.name, 1)));
+  const arrived = [];
+  for (const _ of names) arrived.push((await centre.messages.next("message to the centre")).payload.toString());
+  assert.deepEqual(arrived.sort(), [...names].sort(), "messages to the centre");
+  await centre.nothingMore();
+}
+
+// 5.0: everything that a publisher says about a message arrives with it.
+async function properties() {
+  const topic = topicOf("properties");
+  const given = {
+    payloadFormatIndicator: true,
+    contentType: "text/plain",
+    responseTopic: topicOf("answers"),
+    correlationData: Buffer.from([0, 1, 2, 255]),
+    userProperties: { name: "value", twice: ["one", "two"] },
+  };
+  const subscriber = await connect("sub");
+  const options = { qos: 1, properties: { subscriptionIdentifier: 129 } };
+  await withDeadline(subscriber.client.subscribeAsync(topic, options), "SUBACK");
+  const publisher = await connect("pub");
+  await withDeadline(publisher.client.publishAsync(topic, "text", { qos: 1, properties: given }), "PUBACK");
+  const packet = await subscriber.receive(topic, "text", 1);
+  // MQTT.js reads one Subscription Identifier as a number.
+  const { subscriptionIdentifier, ...seen } = packet.properties;
+  assert.equal(subscriptionIdentifier, 129, "Subscription Identifier");
+  assert.deepEqual({ ...seen, userProperties: { ...seen.userProperties } }, given, "properties of the message");
+}
+
 const scenarios = {
   qos0: qos(0),
   qos1: qos(1),
@@ -311,6 +348,8 @@ const scenarios = {
   unsubscribe,
   clean_session: cleanSession,
   takeover,
+  many_clients: manyClients,
+  properties,
 };
 
 try {

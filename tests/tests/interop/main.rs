@@ -88,15 +88,15 @@ macro_rules! clients {
         mod mqttjs {
             mod v3_1 {
                 tests!(crate::scripts::mqttjs, V3_1, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session takeover);
+                    wildcards unsubscribe clean_session takeover many_clients);
             }
             mod v3_1_1 {
                 tests!(crate::scripts::mqttjs, V3_1_1, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session takeover);
+                    wildcards unsubscribe clean_session takeover many_clients);
             }
             mod v5_0 {
                 tests!(crate::scripts::mqttjs, V5_0, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session takeover);
+                    wildcards unsubscribe clean_session takeover many_clients properties);
             }
         }
         mod rumqttc {
