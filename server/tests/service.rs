@@ -74,8 +74,9 @@ fn signals_stop_gracefully_and_clients_are_told() {
     for runtime in RUNTIMES {
         for signal in [Signal::TERM, Signal::INT] {
             let mut broker = Broker::start(runtime, &[]);
-            let mut sub = broker.subscriber(&["-t", "a"]);
+            // Accepted before the subscriber, because connections are accepted in order.
             let mut early = Raw::connect(&broker);
+            let mut sub = broker.subscriber(&["-t", "a"]);
             broker.process.signal(signal);
             assert_eq!(
                 early.read_to_end(),
