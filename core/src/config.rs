@@ -65,7 +65,8 @@ pub struct Limits {
     pub queue_bytes_max: u64,
     /// Bytes queued for all sessions together.
     pub queue_bytes_total_max: u64,
-    /// Bytes sent to one connection that the network has not taken yet; QoS 0 beyond it is dropped.
+    /// Bytes sent to one connection that the network has not taken yet: from so many on nothing is added but answers.
+    /// QoS 0 is dropped then, QoS 1 and 2 wait in the queue.
     pub outbound_bytes_max: u32,
     /// Retained messages.
     pub retained_messages_max: u32,

@@ -19,6 +19,8 @@ pub(crate) struct Retained {
 #[derive(Debug)]
 struct Entry {
     message: Arc<Message>,
+    /// Whose it is; see [`Replay::not_of`].
+    publisher: u64,
     /// The value of `changes` when it was stored.
     changed: u64,
 }
@@ -30,6 +32,10 @@ pub(crate) struct Replay {
     pub(crate) filter: Box<str>,
     pub(crate) granted: QoS,
     pub(crate) identifier: u32,
+    /// What this client published is left out; 0 for nobody. [MQTT-3.8.3-3]
+    ///
+    /// A fingerprint of the client identifier, so that one who comes back is known.
+    pub(crate) not_of: u64,
     /// The last topic looked at.
     cursor: Option<Box<str>>,
     /// A topic changed later was delivered live already; replaying it would be stale.
@@ -56,12 +62,13 @@ impl Retained {
     }
 
     /// Stores a message in the place of the topic's former one. [MQTT-3.3.1-5]
-    pub(crate) fn store(&mut self, message: Arc<Message>) {
+    pub(crate) fn store(&mut self, message: Arc<Message>, publisher: u64) {
         self.changes += 1;
         self.bytes += message.cost_bytes();
         let topic = message.topic.clone();
         let entry = Entry {
             message,
+            publisher,
             changed: self.changes,
         };
         if let Some(former) = self.topics.insert(topic, entry) {
@@ -82,11 +89,18 @@ impl Retained {
     }
 
     /// A walk over what matches `filter` now.
-    pub(crate) fn replay(&self, filter: &str, granted: QoS, identifier: u32) -> Replay {
+    pub(crate) fn replay(
+        &self,
+        filter: &str,
+        granted: QoS,
+        identifier: u32,
+        not_of: u64,
+    ) -> Replay {
         Replay {
             filter: filter.into(),
             granted,
             identifier,
+            not_of,
             cursor: None,
             as_of: self.changes,
         }
@@ -106,7 +120,7 @@ impl Retained {
             };
             if entry.message.is_expired(now) {
                 self.remove(&found);
-            } else if entry.changed <= replay.as_of {
+            } else if entry.changed <= replay.as_of && !replay.leaves_out(entry) {
                 return Step::Message(entry.message.clone());
             }
         }
@@ -137,6 +151,12 @@ impl Retained {
             last = Some(topic);
         }
         Look::End
+    }
+}
+
+impl Replay {
+    fn leaves_out(&self, entry: &Entry) -> bool {
+        self.not_of != 0 && self.not_of == entry.publisher
     }
 }
 
@@ -187,8 +207,8 @@ mod tests {
     #[test]
     fn i33_a_topic_changed_since_the_subscription_is_not_replayed() {
         let mut retained = filled(&["a", "b"]);
-        let mut replay = retained.replay("#", QoS::AtMostOnce, 0);
-        retained.store(message("a", None));
+        let mut replay = retained.replay("#", QoS::AtMostOnce, 0, 0);
+        retained.store(message("a", None), 0);
         assert!(matches!(next(&mut retained, &mut replay), Step::Message(m) if &*m.topic == "b"));
         assert!(matches!(next(&mut retained, &mut replay), Step::End));
     }
@@ -196,14 +216,14 @@ mod tests {
     #[test]
     fn i34_an_expired_message_is_never_replayed_and_is_removed() {
         let mut retained = Retained::default();
-        retained.store(message("a", Some(NOW)));
-        let mut replay = retained.replay("#", QoS::AtMostOnce, 0);
+        retained.store(message("a", Some(NOW)), 0);
+        let mut replay = retained.replay("#", QoS::AtMostOnce, 0, 0);
         assert!(matches!(next(&mut retained, &mut replay), Step::End));
         assert_eq!((retained.len(), retained.bytes()), (0, 0));
     }
 
     fn walk(retained: &mut Retained, filter: &str, step: u32) -> Vec<String> {
-        let mut replay = retained.replay(filter, QoS::AtMostOnce, 0);
+        let mut replay = retained.replay(filter, QoS::AtMostOnce, 0, 0);
         let mut topics = Vec::new();
         loop {
             let mut budget = step;
@@ -222,7 +242,7 @@ mod tests {
     fn filled(topics: &[&str]) -> Retained {
         let mut retained = Retained::default();
         for topic in topics {
-            retained.store(message(topic, None));
+            retained.store(message(topic, None), 0);
         }
         retained
     }

@@ -92,15 +92,15 @@ impl Broker {
     }
 
     fn on_connect(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) -> Flow {
-        if let Err(reason) = self.check_connect(connect) {
-            self.refuse_connect(conn, connect.version, reason, actions);
+        if let Err(reason) = self.check_connect(conn, connect) {
+            self.refuse_connect(conn, connect, reason, actions);
             return Flow::Continue;
         }
         self.judge_connect(conn, connect, 0, ReasonCode::SUCCESS, actions)
     }
 
     /// What the standard and the limits say, before any hook is asked.
-    fn check_connect(&self, connect: &Connect<'_>) -> Result<(), ReasonCode> {
+    fn check_connect(&self, conn: ConnId, connect: &Connect<'_>) -> Result<(), ReasonCode> {
         let limits = &self.state.config.limits;
         let id = connect.client_id;
         let id_is_legal = match connect.version {
@@ -124,7 +124,28 @@ impl Broker {
                 return Err(ReasonCode::NOT_AUTHORIZED);
             }
         }
-        Ok(())
+        match connect.properties.maximum_packet_size() {
+            // Who has no room for the CONNACK cannot be served. [MQTT-3.1.2-24]
+            Some(max) if self.connack_bytes(conn, connect) > max as usize => {
+                Err(ReasonCode::PACKET_TOO_LARGE)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn connack_bytes(&self, conn: ConnId, connect: &Connect<'_>) -> usize {
+        let assigned = connect
+            .client_id
+            .is_empty()
+            .then(|| self.assign_client_id(conn));
+        let properties = self.connack_properties(connect, assigned.as_deref());
+        let connack = ConnAck {
+            session_present: false,
+            reason: ReasonCode::SUCCESS,
+            properties: properties.as_properties(),
+        };
+        let len = ServerPacket::ConnAck(connack).encoded_len(connect.version);
+        len.expect("the broker builds packets that can be encoded")
     }
 
     fn judge_connect(
@@ -139,7 +160,7 @@ impl Broker {
         match permit::connect(&mut self.hooks, from, worst, link, connect) {
             (Judged::Permitted, _) => self.admit(conn, connect, actions),
             (Judged::Refused(reason), _) => {
-                self.refuse_connect(conn, connect.version, reason, actions);
+                self.refuse_connect(conn, connect, reason, actions);
             }
             (Judged::Asked(hook), worst) => {
                 let so_far = SoFar {
@@ -176,11 +197,12 @@ impl Broker {
     pub(super) fn refuse_connect(
         &mut self,
         conn: ConnId,
-        version: Version,
+        connect: &Connect<'_>,
         reason: ReasonCode,
         actions: &mut Actions,
     ) {
         self.state.statistics.connects_refused += 1;
+        let version = connect.version;
         let reason = match version {
             Version::V5 if !reason.is_error() => ReasonCode::from_connect_return_code(reason.0),
             _ => reason,
@@ -191,7 +213,13 @@ impl Broker {
             properties: Properties::EMPTY,
         };
         let packet = ServerPacket::ConnAck(connack);
-        self.state.send_unaccounted(conn, version, &packet, actions);
+        let max = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        if packet
+            .encoded_len(version)
+            .is_ok_and(|len| len <= max as usize)
+        {
+            self.state.send_unaccounted(conn, version, &packet, actions);
+        }
         self.end(conn, End::ConnectRefused(reason), actions);
     }
 
@@ -205,7 +233,7 @@ impl Broker {
         let found = self.state.sessions.find(client_id);
         let sessions_max = self.state.config.limits.sessions_max as usize;
         if found.is_none() && self.state.sessions.len() >= sessions_max {
-            self.refuse_connect(conn, connect.version, ReasonCode::QUOTA_EXCEEDED, actions);
+            self.refuse_connect(conn, connect, ReasonCode::QUOTA_EXCEEDED, actions);
             return;
         }
         if let Some(number) = found {

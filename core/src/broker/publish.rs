@@ -216,13 +216,13 @@ impl State {
     ) -> u32 {
         let mut message = message.into_inner();
         if message.retain {
-            self.retain(&mut message);
+            self.retain(origin, &mut message);
         }
         self.route(origin, message, actions)
     }
 
     /// [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-    fn retain(&mut self, message: &mut Incoming<'_>) {
+    fn retain(&mut self, origin: Option<u32>, message: &mut Incoming<'_>) {
         let limits = &self.config.limits;
         if message.payload.as_slice().is_empty() {
             self.retained.remove(message.topic);
@@ -231,7 +231,8 @@ impl State {
                 || self.retained.len() < limits.retained_messages_max as usize;
             let kept = message.keep();
             if room && self.retained.bytes() + kept.cost_bytes() <= limits.retained_bytes_max {
-                self.retained.store(kept);
+                let publisher = origin.map_or(0, |number| self.sessions.fingerprint(number));
+                self.retained.store(kept, publisher);
             } else {
                 self.statistics.retained_refused += 1;
             }

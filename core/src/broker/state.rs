@@ -15,6 +15,7 @@ use crate::{
     topic::{Index, Member},
 };
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use core::hash::BuildHasher;
 use hashbrown::HashMap;
 
 use super::{Seed, consult::Tickets, form::Forms};
@@ -378,6 +379,14 @@ impl Sessions {
         self.slots[number as usize]
             .as_mut()
             .expect("a session number is valid while it is filed")
+    }
+
+    /// A number that stands for the client identifier of this session, and of any later one with the same.
+    pub(crate) fn fingerprint(&self, number: u32) -> u64 {
+        self.by_client_id
+            .hasher()
+            .hash_one(&*self.get(number).client_id)
+            .max(1)
     }
 
     /// The session with this number, if there is one.

@@ -7,7 +7,7 @@ use super::{
     state::State,
 };
 use crate::{
-    hooks::{Notice, SubscribeRequest, Verdict},
+    hooks::{Notice, Refusal, SubscribeRequest, Verdict},
     id::ConnId,
     packet::{
         ClientPacket, Properties, QoS, ReasonCodes, RetainHandling, ServerPacket, SubAck,
@@ -20,6 +20,15 @@ use crate::{
 use alloc::boxed::Box;
 use smallvec::SmallVec;
 
+/// SUBACK and UNSUBACK: header, packet identifier, no properties; one byte for each filter comes on top.
+const ACK_BYTES: usize = 8;
+
+const ANSWER_TOO_LARGE: Refusal = Refusal {
+    reason: ReasonCode::PACKET_TOO_LARGE,
+    what: "more filters than an answer within the client's Maximum Packet Size can hold",
+    rule: "MQTT-3.1.2-24",
+};
+
 type Requests<'a> = SmallVec<[SubscribeRequest<'a>; 4]>;
 type Codes = SmallVec<[u8; 16]>;
 
@@ -30,6 +39,10 @@ impl Broker {
         subscribe: &Subscribe<'_>,
         actions: &mut Actions,
     ) -> Flow {
+        if !self.state.may_answer(conn, subscribe.entries.len()) {
+            self.refuse(conn, ANSWER_TOO_LARGE, actions);
+            return Flow::Continue;
+        }
         let entries = subscribe.entries.iter();
         let requests = entries.map(|entry| self.state.request(*entry)).collect();
         self.judge_subscribe(conn, subscribe, requests, 0, actions)
@@ -132,6 +145,10 @@ impl Broker {
         unsubscribe: &Unsubscribe<'_>,
         actions: &mut Actions,
     ) {
+        if !self.state.may_answer(conn, unsubscribe.filters.len()) {
+            self.refuse(conn, ANSWER_TOO_LARGE, actions);
+            return;
+        }
         let mut codes = Codes::new();
         for filter in &unsubscribe.filters {
             let existed = self.state.remove_subscription(conn, *filter);
@@ -158,6 +175,12 @@ impl Broker {
 }
 
 impl State {
+    /// True if an answer with this many codes is small enough for the client.
+    fn may_answer(&self, conn: ConnId, codes: usize) -> bool {
+        let packet_bytes_max = self.hot[self.live(conn).session as usize].packet_bytes_max;
+        packet_bytes_max as usize >= codes.saturating_add(ACK_BYTES) || packet_bytes_max == u32::MAX
+    }
+
     /// What the standard and the limits say to one entry, before any hook is asked.
     fn request<'a>(&self, entry: SubscribeEntry<'a>) -> SubscribeRequest<'a> {
         let levels_max = usize::from(self.config.limits.topic_levels_max);
@@ -223,9 +246,15 @@ impl State {
             .replays
             .retain(|replay| *replay.filter != *filter.as_str());
         if replays && self.retained.len() > 0 {
-            session
-                .replays
-                .push_back(self.retained.replay(filter.as_str(), qos, identifier));
+            let not_of = if no_local {
+                self.sessions.fingerprint(number)
+            } else {
+                0
+            };
+            let replay = self
+                .retained
+                .replay(filter.as_str(), qos, identifier, not_of);
+            self.sessions.get_mut(number).replays.push_back(replay);
             self.hot[number as usize].backlog = true;
         }
         Ok(qos)
