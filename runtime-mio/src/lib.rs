@@ -15,7 +15,12 @@ mod running;
 mod socket;
 
 pub use running::Running;
+pub use sanderling_core::broker::Publication;
 pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+enum Readme {}
 
 use event_loop::EventLoop;
 use sanderling_runtime::{Driver, Setup};

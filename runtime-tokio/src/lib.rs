@@ -19,6 +19,7 @@ mod socket;
 mod tasks;
 
 pub use running::Running;
+pub use sanderling_core::broker::Publication;
 pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
 
 use sanderling_runtime::{Driver, Engine, Inbox, Owner, Setup};

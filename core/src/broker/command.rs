@@ -38,6 +38,34 @@ pub struct Publication {
     pub properties: PropertiesBuf,
 }
 
+impl Publication {
+    /// A message of QoS 0 that is not retained.
+    pub fn new(topic: impl Into<String>, payload: impl Into<Bytes>) -> Self {
+        Self {
+            topic: topic.into(),
+            payload: payload.into(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: PropertiesBuf::default(),
+        }
+    }
+
+    /// The same with this QoS.
+    #[must_use]
+    pub fn qos(self, qos: QoS) -> Self {
+        Self { qos, ..self }
+    }
+
+    /// The same, stored as the topic's retained message.
+    #[must_use]
+    pub fn retained(self) -> Self {
+        Self {
+            retain: true,
+            ..self
+        }
+    }
+}
+
 /// What became of a command.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
