@@ -80,7 +80,11 @@ fn a_length_over_the_cap_is_refused_with_the_fixed_header() {
         .unwrap_err();
     assert_eq!(error.reason(), ReasonCode::PACKET_TOO_LARGE);
     assert_eq!(error.packet(), Some(PacketType::Publish));
-    assert_eq!(error.rule(), "MQTT-3.2.2-15");
+    assert_eq!(error.packet_bytes(), Some(268_435_460));
+    assert_eq!(
+        error.to_string(),
+        "MQTT 5.0 PUBLISH of 268435460 bytes, remaining length: is over the limit of the receiver [MQTT-3.2.2-15]"
+    );
 }
 
 #[test]

@@ -5,14 +5,14 @@
 mod packets;
 
 use bytes::Bytes;
-use packets::{client_packet, connack, connect, server_packet, version};
+use packets::{any_properties, client_packet, connack, connect, server_packet, version};
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use sanderling_core::{
     codec::{
         DecodeLimits, Decoded, FromClient, FromServer, PublishForm, decode_again, publish_len,
         put_ack, put_pingresp, put_publish, put_suback, put_unsuback,
     },
-    packet::{ClientPacket, PacketType, Properties, ServerPacket, Version},
+    packet::{ClientPacket, PacketType, Properties, Property, ServerPacket, Version},
 };
 
 const LIMITS: DecodeLimits = DecodeLimits {
@@ -158,6 +158,57 @@ proptest! {
     ) {
         let bytes = damaged(encode_server(&packet, version), &damage);
         check_server_bytes(version, &bytes)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(2))]
+
+    /// Every accessor finds its property, whatever stands around it.
+    #[test]
+    fn accessors_agree_with_the_walk(
+        all in any_properties(&[
+            0x01, 0x02, 0x03, 0x08, 0x09, 0x0B, 0x11, 0x12, 0x13, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A,
+            0x1C, 0x1F, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A,
+        ]),
+    ) {
+        let by_accessors = [
+            all.payload_format_indicator().map(Property::PayloadFormatIndicator),
+            all.message_expiry_interval().map(Property::MessageExpiryInterval),
+            all.content_type().map(Property::ContentType),
+            all.response_topic().map(Property::ResponseTopic),
+            all.correlation_data().map(Property::CorrelationData),
+            all.subscription_identifier().map(Property::SubscriptionIdentifier),
+            all.session_expiry_interval().map(Property::SessionExpiryInterval),
+            all.assigned_client_identifier().map(Property::AssignedClientIdentifier),
+            all.server_keep_alive().map(Property::ServerKeepAlive),
+            all.authentication_method().map(Property::AuthenticationMethod),
+            all.authentication_data().map(Property::AuthenticationData),
+            all.request_problem_information().map(Property::RequestProblemInformation),
+            all.will_delay_interval().map(Property::WillDelayInterval),
+            all.request_response_information().map(Property::RequestResponseInformation),
+            all.response_information().map(Property::ResponseInformation),
+            all.server_reference().map(Property::ServerReference),
+            all.reason_string().map(Property::ReasonString),
+            all.receive_maximum().map(Property::ReceiveMaximum),
+            all.topic_alias_maximum().map(Property::TopicAliasMaximum),
+            all.topic_alias().map(Property::TopicAlias),
+            all.maximum_qos().map(Property::MaximumQoS),
+            all.retain_available().map(Property::RetainAvailable),
+            all.user_properties().next().map(|(name, value)| Property::UserProperty(name, value)),
+            all.maximum_packet_size().map(Property::MaximumPacketSize),
+            all.wildcard_subscription_available().map(Property::WildcardSubscriptionAvailable),
+            all.subscription_identifiers_available().map(Property::SubscriptionIdentifierAvailable),
+            all.shared_subscription_available().map(Property::SharedSubscriptionAvailable),
+        ];
+        let mut first_of_each: Vec<Property<'_>> = Vec::new();
+        for property in all.iter() {
+            if first_of_each.iter().all(|other| other.id() != property.id()) {
+                first_of_each.push(property);
+            }
+        }
+        first_of_each.sort_by_key(Property::id);
+        prop_assert_eq!(by_accessors.into_iter().flatten().collect::<Vec<_>>(), first_of_each);
     }
 }
 

@@ -3,12 +3,12 @@
 use super::{
     DecodeError, DecodeErrorKind as Kind, ack, connect,
     error::{Fault, Sender},
-    fixed_header::{self, FixedHeader},
+    fixed_header::{self, FixedHeader, PublishFlags},
     publish,
     read::Reader,
     subscribe,
 };
-use crate::packet::{ClientPacket, PacketType, ServerPacket, Version};
+use crate::packet::{ClientPacket, PacketType, Publish, ServerPacket, Version};
 use alloc::boxed::Box;
 use bytes::Bytes;
 
@@ -87,32 +87,48 @@ impl FromClient {
             .map_err(|fault| error(fault, bytes, self.version, Sender::Client))
     }
 
+    #[inline]
     fn try_decode<'a>(&mut self, bytes: &'a [u8]) -> Result<Decoded<ClientPacket<'a>>, Fault> {
         let Some(&first) = bytes.first() else {
             return Ok(Decoded::Need(FIXED_HEADER_LEN_MIN));
         };
-        let packet = check_first_byte(first, self.version, Sender::Client)?;
-        let bytes_max = match self.version {
-            None if packet != PacketType::Connect => {
-                return Err(Kind::NotConnect.of("packet type"));
+        let bytes_max = self.limits.packet_bytes_max;
+        match self.version {
+            None => self.decode_first(first, bytes),
+            Some(version) if fixed_header::is_publish(first) => {
+                let sender = Sender::Client;
+                decode_publish(
+                    first,
+                    bytes,
+                    version,
+                    sender,
+                    bytes_max,
+                    ClientPacket::Publish,
+                )
             }
-            None => self.limits.first_packet_bytes_max,
-            Some(_) => self.limits.packet_bytes_max,
-        };
-        let (header, mut body) = match frame(bytes, bytes_max)? {
+            Some(version) => decode_from_client(first, bytes, version, bytes_max),
+        }
+    }
+
+    /// A CONNECT, or what should be one. [MQTT-3.1.0-1]
+    fn decode_first<'a>(
+        &mut self,
+        first: u8,
+        bytes: &'a [u8],
+    ) -> Result<Decoded<ClientPacket<'a>>, Fault> {
+        if fixed_header::packet_type(first) != Some(PacketType::Connect) {
+            return Err(Kind::NotConnect.of("packet type"));
+        }
+        fixed_header::check_flags(PacketType::Connect, first, None)?;
+        let (header, mut body) = match frame(bytes, self.limits.first_packet_bytes_max)? {
             Frame::Complete(header, body) => (header, body),
             Frame::Need(len) => return Ok(Decoded::Need(len)),
         };
-        let version = match packet {
-            PacketType::Connect => {
-                let version = connect::read_version(&mut body)?;
-                self.version.get_or_insert(version);
-                version
-            }
-            _ => self.version.expect("only CONNECT comes without a version"),
-        };
+        let version = connect::read_version(&mut body)?;
+        self.version = Some(version);
         header.check_length(version)?;
-        let packet = read_from_client(packet, version, header.flags(), body)?;
+        let connect = connect::read(version, body)?;
+        let packet = ClientPacket::Connect(Box::new(connect));
         let len = header.packet_len();
         Ok(Decoded::Packet { packet, len })
     }
@@ -142,28 +158,45 @@ impl FromServer {
             .map_err(|fault| error(fault, bytes, Some(self.version), Sender::Server))
     }
 
+    #[inline]
     fn try_decode<'a>(&mut self, bytes: &'a [u8]) -> Result<Decoded<ServerPacket<'a>>, Fault> {
         let Some(&first) = bytes.first() else {
             return Ok(Decoded::Need(FIXED_HEADER_LEN_MIN));
         };
-        let packet = check_first_byte(first, Some(self.version), Sender::Server)?;
-        let bytes_max = if self.is_first {
-            if !matches!(packet, PacketType::ConnAck | PacketType::Auth) {
-                return Err(Kind::NotConnAck.of("packet type"));
-            }
-            self.limits.first_packet_bytes_max
-        } else {
-            self.limits.packet_bytes_max
-        };
-        let (header, body) = match frame(bytes, bytes_max)? {
-            Frame::Complete(header, body) => (header, body),
-            Frame::Need(len) => return Ok(Decoded::Need(len)),
-        };
-        header.check_length(self.version)?;
-        self.is_first &= packet != PacketType::ConnAck;
-        let packet = read_from_server(packet, self.version, header.flags(), body)?;
-        let len = header.packet_len();
-        Ok(Decoded::Packet { packet, len })
+        let (version, bytes_max) = (self.version, self.limits.packet_bytes_max);
+        if self.is_first {
+            return self.decode_first(first, bytes);
+        }
+        if fixed_header::is_publish(first) {
+            let sender = Sender::Server;
+            return decode_publish(
+                first,
+                bytes,
+                version,
+                sender,
+                bytes_max,
+                ServerPacket::Publish,
+            );
+        }
+        decode_from_server(first, bytes, version, bytes_max)
+    }
+
+    /// A CONNACK, or an AUTH that comes before it. [MQTT-3.2.0-1]
+    fn decode_first<'a>(
+        &mut self,
+        first: u8,
+        bytes: &'a [u8],
+    ) -> Result<Decoded<ServerPacket<'a>>, Fault> {
+        let packet = fixed_header::packet_type(first);
+        if !matches!(packet, Some(PacketType::ConnAck | PacketType::Auth)) {
+            return Err(Kind::NotConnAck.of("packet type"));
+        }
+        let bytes_max = self.limits.first_packet_bytes_max;
+        let decoded = decode_from_server(first, bytes, self.version, bytes_max)?;
+        if let Decoded::Packet { packet, .. } = &decoded {
+            self.is_first = !matches!(packet, ServerPacket::ConnAck(_));
+        }
+        Ok(decoded)
     }
 }
 
@@ -208,6 +241,10 @@ const FIXED_HEADER_LEN_MIN: usize = 2;
 
 #[cold]
 fn error(fault: Fault, bytes: &[u8], version: Option<Version>, sender: Sender) -> DecodeError {
+    let too_large = match fault.kind {
+        Kind::TooLarge => FixedHeader::read(bytes).ok().flatten(),
+        _ => None,
+    };
     DecodeError {
         fault,
         packet: bytes
@@ -215,6 +252,7 @@ fn error(fault: Fault, bytes: &[u8], version: Option<Version>, sender: Sender) -
             .and_then(|&first| fixed_header::packet_type(first)),
         version,
         sender,
+        packet_bytes: too_large.map_or(0, |header| header.packet_len() as u32),
     }
 }
 
@@ -241,53 +279,54 @@ fn frame(bytes: &[u8], bytes_max: u32) -> Result<Frame<'_>, Fault> {
     }
 }
 
-/// Checks type, direction and flags, all of which stand in the first byte.
-#[inline]
-fn check_first_byte(
+/// The hot path: no table, no copy, the same for both directions.
+#[inline(always)]
+fn decode_publish<'a, P>(
     first: u8,
-    version: Option<Version>,
+    bytes: &'a [u8],
+    version: Version,
     sender: Sender,
-) -> Result<PacketType, Fault> {
-    const FIELD: &str = "packet type";
-    let packet = fixed_header::packet_type(first).ok_or(Kind::PacketType.of(FIELD))?;
-    let before_5 = matches!(version, Some(Version::V31 | Version::V311));
-    if before_5 && packet == PacketType::Auth {
-        return Err(Kind::PacketType.of(FIELD));
-    }
-    let is_legal = match packet {
-        PacketType::Connect
-        | PacketType::Subscribe
-        | PacketType::Unsubscribe
-        | PacketType::PingReq => sender == Sender::Client,
-        PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp => {
-            sender == Sender::Server
-        }
-        PacketType::Disconnect => sender == Sender::Client || !before_5,
-        _ => true,
+    bytes_max: u32,
+    packet: impl FnOnce(Publish<'a>) -> P,
+) -> Result<Decoded<P>, Fault> {
+    let flags = PublishFlags::parse(first, version)?;
+    let (header, body) = match frame(bytes, bytes_max)? {
+        Frame::Complete(header, body) => (header, body),
+        Frame::Need(len) => return Ok(Decoded::Need(len)),
     };
-    if !is_legal && version.is_some() {
-        return Err(Kind::Direction.of(FIELD));
-    }
-    if version.is_some() || packet == PacketType::Connect {
-        fixed_header::check_flags(packet, first & 0x0F, version)?;
-    }
-    Ok(packet)
+    header.check_length(version)?;
+    Ok(Decoded::Packet {
+        packet: packet(publish::read(version, sender, flags, body)?),
+        len: header.packet_len(),
+    })
 }
 
-#[inline]
-fn read_from_client(
-    packet: PacketType,
+/// Any packet of a client but PUBLISH, once its version is known.
+fn decode_from_client(
+    first: u8,
+    bytes: &[u8],
     version: Version,
-    flags: u8,
-    body: Reader<'_>,
-) -> Result<ClientPacket<'_>, Fault> {
-    let sender = Sender::Client;
-    Ok(match packet {
-        PacketType::Publish => ClientPacket::Publish(publish::read(version, sender, flags, body)?),
-        PacketType::PubAck => ClientPacket::PubAck(ack::read(packet, version, sender, body)?),
-        PacketType::PubRec => ClientPacket::PubRec(ack::read(packet, version, sender, body)?),
-        PacketType::PubRel => ClientPacket::PubRel(ack::read(packet, version, sender, body)?),
-        PacketType::PubComp => ClientPacket::PubComp(ack::read(packet, version, sender, body)?),
+    bytes_max: u32,
+) -> Result<Decoded<ClientPacket<'_>>, Fault> {
+    const SENDER: Sender = Sender::Client;
+    let packet = check_first_byte(first, version, SENDER)?;
+    let (header, mut body) = match frame(bytes, bytes_max)? {
+        Frame::Complete(header, body) => (header, body),
+        Frame::Need(len) => return Ok(Decoded::Need(len)),
+    };
+    let len = header.packet_len();
+    if packet == PacketType::Connect {
+        let version = connect::read_version(&mut body)?;
+        header.check_length(version)?;
+        let packet = ClientPacket::Connect(Box::new(connect::read(version, body)?));
+        return Ok(Decoded::Packet { packet, len });
+    }
+    header.check_length(version)?;
+    let packet = match packet {
+        PacketType::PubAck => ClientPacket::PubAck(ack::read(packet, version, SENDER, body)?),
+        PacketType::PubRec => ClientPacket::PubRec(ack::read(packet, version, SENDER, body)?),
+        PacketType::PubRel => ClientPacket::PubRel(ack::read(packet, version, SENDER, body)?),
+        PacketType::PubComp => ClientPacket::PubComp(ack::read(packet, version, SENDER, body)?),
         PacketType::PingReq => {
             body.end()?;
             ClientPacket::PingReq
@@ -297,29 +336,34 @@ fn read_from_client(
             ClientPacket::Unsubscribe(Box::new(subscribe::read_unsubscribe(version, body)?))
         }
         PacketType::Disconnect => {
-            ClientPacket::Disconnect(ack::read_disconnect(version, sender, body)?)
+            ClientPacket::Disconnect(ack::read_disconnect(version, SENDER, body)?)
         }
-        PacketType::Auth => ClientPacket::Auth(ack::read_auth(sender, body)?),
-        PacketType::Connect => ClientPacket::Connect(Box::new(connect::read(version, body)?)),
-        PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp => {
-            unreachable!("the first byte was checked")
-        }
-    })
+        PacketType::Auth => ClientPacket::Auth(ack::read_auth(SENDER, body)?),
+        packet => unreachable!("the first byte of {packet} was checked"),
+    };
+    Ok(Decoded::Packet { packet, len })
 }
 
-fn read_from_server(
-    packet: PacketType,
+/// Any packet of a server but PUBLISH.
+fn decode_from_server(
+    first: u8,
+    bytes: &[u8],
     version: Version,
-    flags: u8,
-    body: Reader<'_>,
-) -> Result<ServerPacket<'_>, Fault> {
-    let sender = Sender::Server;
-    Ok(match packet {
-        PacketType::Publish => ServerPacket::Publish(publish::read(version, sender, flags, body)?),
-        PacketType::PubAck => ServerPacket::PubAck(ack::read(packet, version, sender, body)?),
-        PacketType::PubRec => ServerPacket::PubRec(ack::read(packet, version, sender, body)?),
-        PacketType::PubRel => ServerPacket::PubRel(ack::read(packet, version, sender, body)?),
-        PacketType::PubComp => ServerPacket::PubComp(ack::read(packet, version, sender, body)?),
+    bytes_max: u32,
+) -> Result<Decoded<ServerPacket<'_>>, Fault> {
+    const SENDER: Sender = Sender::Server;
+    let packet = check_first_byte(first, version, SENDER)?;
+    let (header, body) = match frame(bytes, bytes_max)? {
+        Frame::Complete(header, body) => (header, body),
+        Frame::Need(len) => return Ok(Decoded::Need(len)),
+    };
+    header.check_length(version)?;
+    let packet = match packet {
+        PacketType::ConnAck => ServerPacket::ConnAck(connect::read_ack(version, body)?),
+        PacketType::PubAck => ServerPacket::PubAck(ack::read(packet, version, SENDER, body)?),
+        PacketType::PubRec => ServerPacket::PubRec(ack::read(packet, version, SENDER, body)?),
+        PacketType::PubRel => ServerPacket::PubRel(ack::read(packet, version, SENDER, body)?),
+        PacketType::PubComp => ServerPacket::PubComp(ack::read(packet, version, SENDER, body)?),
         PacketType::PingResp => {
             body.end()?;
             ServerPacket::PingResp
@@ -327,13 +371,36 @@ fn read_from_server(
         PacketType::SubAck => ServerPacket::SubAck(subscribe::read_suback(version, body)?),
         PacketType::UnsubAck => ServerPacket::UnsubAck(subscribe::read_unsuback(version, body)?),
         PacketType::Disconnect => {
-            ServerPacket::Disconnect(ack::read_disconnect(version, sender, body)?)
+            ServerPacket::Disconnect(ack::read_disconnect(version, SENDER, body)?)
         }
-        PacketType::Auth => ServerPacket::Auth(ack::read_auth(sender, body)?),
-        PacketType::ConnAck => ServerPacket::ConnAck(connect::read_ack(version, body)?),
+        PacketType::Auth => ServerPacket::Auth(ack::read_auth(SENDER, body)?),
+        packet => unreachable!("the first byte of {packet} was checked"),
+    };
+    let len = header.packet_len();
+    Ok(Decoded::Packet { packet, len })
+}
+
+/// Checks type, direction and flags, all of which stand in the first byte.
+fn check_first_byte(first: u8, version: Version, sender: Sender) -> Result<PacketType, Fault> {
+    const FIELD: &str = "packet type";
+    let packet = fixed_header::packet_type(first).ok_or(Kind::PacketType.of(FIELD))?;
+    let is_legal = match packet {
         PacketType::Connect
         | PacketType::Subscribe
         | PacketType::Unsubscribe
-        | PacketType::PingReq => unreachable!("the first byte was checked"),
-    })
+        | PacketType::PingReq => sender == Sender::Client,
+        PacketType::ConnAck | PacketType::SubAck | PacketType::UnsubAck | PacketType::PingResp => {
+            sender == Sender::Server
+        }
+        PacketType::Disconnect => sender == Sender::Client || version == Version::V5,
+        PacketType::Auth if version != Version::V5 => {
+            return Err(Kind::PacketType.of(FIELD));
+        }
+        _ => true,
+    };
+    if !is_legal {
+        return Err(Kind::Direction.of(FIELD));
+    }
+    fixed_header::check_flags(packet, first, Some(version))?;
+    Ok(packet)
 }

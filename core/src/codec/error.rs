@@ -15,6 +15,8 @@ pub struct DecodeError {
     pub(super) packet: Option<PacketType>,
     pub(super) version: Option<Version>,
     pub(super) sender: Sender,
+    /// 0 for all but a packet that is too large.
+    pub(super) packet_bytes: u32,
 }
 
 /// Which rule is broken.
@@ -135,6 +137,14 @@ impl DecodeError {
         self.packet
     }
 
+    /// How long a packet that is too large would be.
+    pub const fn packet_bytes(&self) -> Option<u32> {
+        match self.packet_bytes {
+            0 => None,
+            bytes => Some(bytes),
+        }
+    }
+
     /// The version of the connection, as far as it is known.
     pub const fn version(&self) -> Option<Version> {
         self.version
@@ -198,6 +208,9 @@ impl fmt::Display for DecodeError {
         match self.packet {
             Some(packet) => write!(f, " {packet}")?,
             None => f.write_str(" packet")?,
+        }
+        if let Some(bytes) = self.packet_bytes() {
+            write!(f, " of {bytes} bytes")?;
         }
         let what = self.fault.kind.text();
         write!(f, ", {}: {what} [{}]", self.fault.field, self.rule())

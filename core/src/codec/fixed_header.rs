@@ -6,8 +6,6 @@ use crate::packet::{PacketType, QoS, Version};
 /// A fixed header as it was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FixedHeader {
-    /// The packet type in the upper half, the flags in the lower one.
-    pub(super) first: u8,
     /// Its own length.
     pub(super) len: usize,
     /// The bytes that follow it.
@@ -20,15 +18,24 @@ impl FixedHeader {
     /// Reads the header; `None` if it is not complete yet.
     #[inline]
     pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
-        let Some((&first, rest)) = bytes.split_first() else {
-            return Ok(None);
-        };
+        // Most packets are short.
+        if let [_, remaining @ ..0x80, ..] = *bytes {
+            return Ok(Some(Self {
+                len: 2,
+                remaining: usize::from(remaining),
+                is_minimal: true,
+            }));
+        }
+        Self::read_long(bytes)
+    }
+
+    fn read_long(bytes: &[u8]) -> Result<Option<Self>, Fault> {
+        let rest = bytes.get(1..).unwrap_or_default();
         let mut remaining = 0;
         for (index, &byte) in rest.iter().take(4).enumerate() {
             remaining |= usize::from(byte & 0x7F) << (7 * index);
             if byte < 0x80 {
                 return Ok(Some(Self {
-                    first,
                     len: index + 2,
                     remaining,
                     is_minimal: byte != 0 || index == 0,
@@ -53,10 +60,6 @@ impl FixedHeader {
             return Err(Kind::NotMinimal.of("remaining length"));
         }
         Ok(())
-    }
-
-    pub(super) const fn flags(&self) -> u8 {
-        self.first & 0x0F
     }
 }
 
@@ -88,6 +91,11 @@ pub(super) const fn packet_type(first: u8) -> Option<PacketType> {
     })
 }
 
+/// Whether a first byte names a PUBLISH.
+pub(super) const fn is_publish(first: u8) -> bool {
+    first >> 4 == PacketType::Publish as u8
+}
+
 /// The flags that every packet but PUBLISH must have. [MQTT-2.1.3-1]
 pub(super) const fn flags_of(packet: PacketType) -> u8 {
     match packet {
@@ -96,19 +104,15 @@ pub(super) const fn flags_of(packet: PacketType) -> u8 {
     }
 }
 
-/// Checks the flags, which need nothing but the first byte. 3.1 reserves no flags; a CONNECT must have them right in any
-/// version, since its first byte is looked at before its version is known.
-#[inline]
+/// Checks the flags of any packet but PUBLISH. 3.1 reserves none; a CONNECT must have them right in any version, since its
+/// first byte is looked at before its version is known.
 pub(super) fn check_flags(
     packet: PacketType,
-    flags: u8,
+    first: u8,
     version: Option<Version>,
 ) -> Result<(), Fault> {
-    if packet == PacketType::Publish {
-        return PublishFlags::parse(flags, version).map(drop);
-    }
     let are_reserved = version != Some(Version::V31) || packet == PacketType::Connect;
-    if are_reserved && flags != flags_of(packet) {
+    if are_reserved && first & 0x0F != flags_of(packet) {
         return Err(Kind::Flags.of("fixed header flags"));
     }
     Ok(())
@@ -125,13 +129,13 @@ pub(super) struct PublishFlags {
 impl PublishFlags {
     /// [MQTT-3.3.1-4] [MQTT-3.3.1-2]; 3.1 does not forbid DUP with QoS 0.
     #[inline]
-    pub(super) fn parse(flags: u8, version: Option<Version>) -> Result<Self, Fault> {
-        let dup = flags & 0b1000 != 0;
-        let qos = QoS::from_bits(flags >> 1 & 0b11).ok_or(Kind::QoS.of("QoS"))?;
-        if dup && qos == QoS::AtMostOnce && version != Some(Version::V31) {
+    pub(super) fn parse(first: u8, version: Version) -> Result<Self, Fault> {
+        let dup = first & 0b1000 != 0;
+        let qos = QoS::from_bits(first >> 1 & 0b11).ok_or(Kind::QoS.of("QoS"))?;
+        if dup && qos == QoS::AtMostOnce && version != Version::V31 {
             return Err(Kind::Dup.of("DUP"));
         }
-        let retain = flags & 1 != 0;
+        let retain = first & 1 != 0;
         Ok(Self { dup, qos, retain })
     }
 

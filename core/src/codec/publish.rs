@@ -154,15 +154,15 @@ impl<'a> PublishForm<'a> {
     }
 }
 
-/// Reads a PUBLISH. Its flags were checked with its first byte.
-#[inline]
+/// Reads what follows the fixed header.
+#[inline(always)]
 pub(super) fn read<'a>(
     version: Version,
     sender: Sender,
-    flags: u8,
+    flags: PublishFlags,
     mut body: Reader<'a>,
 ) -> Result<Publish<'a>, Fault> {
-    let PublishFlags { dup, qos, retain } = PublishFlags::parse(flags, Some(version))?;
+    let PublishFlags { dup, qos, retain } = flags;
     let topic = body.text(TOPIC_NAME)?;
     let packet_id = match qos {
         QoS::AtMostOnce => None,
@@ -208,14 +208,18 @@ const TOPIC_NAME: &str = "topic name";
 /// A topic name, or nothing beside a topic alias. [MQTT-3.3.2-2] [MQTT-4.7.3-1]
 #[inline]
 fn check_topic(topic: &str, properties: Properties<'_>) -> Result<(), Fault> {
-    match TopicName::parse(topic) {
-        Ok(_) => Ok(()),
-        Err(TopicError::Empty) if properties.contains(id::TOPIC_ALIAS) => Ok(()),
-        Err(error) => Err(match error {
-            TopicError::Empty => Kind::NoTopic,
-            TopicError::Null => Kind::Null,
-            error => Kind::TopicName(error),
-        }
-        .of(TOPIC_NAME)),
-    }
+    TopicName::parse(topic)
+        .map(drop)
+        .or_else(|error| no_topic(error, properties))
+}
+
+#[cold]
+fn no_topic(error: TopicError, properties: Properties<'_>) -> Result<(), Fault> {
+    let kind = match error {
+        TopicError::Empty if properties.contains(id::TOPIC_ALIAS) => return Ok(()),
+        TopicError::Empty => Kind::NoTopic,
+        TopicError::Null => Kind::Null,
+        error => Kind::TopicName(error),
+    };
+    Err(kind.of(TOPIC_NAME))
 }

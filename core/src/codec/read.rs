@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A UTF-8 string that may contain U+0000; the caller looks for it. [MQTT-1.5.4-1]
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(&mut self, field: &'static str) -> Result<&'a str, Fault> {
         let bytes = self.binary(field)?;
         core::str::from_utf8(bytes).map_err(|_| Kind::IllFormedUtf8.of(field))

@@ -7,8 +7,10 @@ mod properties;
 
 use properties::{
     AUTH, CONNACK, CONNECT, CONTROL, DISCONNECT_CLIENT, DISCONNECT_SERVER, PUBLISH_CLIENT,
-    PUBLISH_SERVER, SUBSCRIBE, USER_ONLY, WILL, any_properties, with_method,
+    PUBLISH_SERVER, SUBSCRIBE, USER_ONLY, WILL, with_method,
 };
+
+pub(crate) use properties::any_properties;
 
 use proptest::{option, prelude::*, sample::select};
 use sanderling_core::{
