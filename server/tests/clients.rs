@@ -230,6 +230,24 @@ fn a_connection_without_traffic_is_kept_alive() {
 }
 
 #[test]
+fn a_flood_keeps_neither_the_keep_alive_nor_the_deadline_from_their_turn() {
+    let broker = Broker::start("mio", &[]);
+    let mut sub = broker.subscriber(&["-t", "flood", "-k", "1", "-W", "3", "-N"]);
+    let _flood = broker.client(
+        "pub",
+        &["-t", "flood", "-m", "x", "--repeat", "1000000000000"],
+    );
+    // Without a PINGREQ the broker would end the connection after one and a half seconds.
+    sub.ends_with(27);
+    assert!(
+        sub.stderr
+            .read_to_end()
+            .iter()
+            .any(|line| line == "sent PINGREQ")
+    );
+}
+
+#[test]
 fn a_second_client_with_the_same_identifier_is_the_end_of_the_first() {
     let broker = Broker::start("mio", &[]);
     let mut first = broker.subscriber(&["-t", "a", "-i", "twin"]);
@@ -330,4 +348,35 @@ fn a_refused_connect_names_the_reason_and_what_to_try() {
             assert!(line.contains(part), "{line}");
         }
     }
+}
+
+#[test]
+fn a_server_that_has_fallen_silent_is_given_up() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = server.local_addr().unwrap().port().to_string();
+    let options = [
+        "sub",
+        "-V",
+        "311",
+        "-k",
+        "1",
+        "-t",
+        "a",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+    ];
+    let mut sub = Process::start(options);
+    let (mut stream, _) = server.accept().unwrap();
+    // CONNACK and SUBACK at once, and nothing more.
+    stream
+        .write_all(&[0x20, 2, 0, 0, 0x90, 3, 0, 1, 0])
+        .unwrap();
+    sub.ends_with(1);
+    let line = sub.stderr.read_to_end().last().unwrap();
+    assert!(
+        line.contains("PINGRESP") && line.contains("within 1 s"),
+        "{line}"
+    );
 }

@@ -2,30 +2,25 @@
 
 use super::{
     ClientError,
+    dial::{self, CONNECT_DEADLINE},
     event::{Event, Incoming, Welcome},
     reader,
+    trace::describe,
 };
 use crate::{args::ConnectArgs, signal};
 use sanderling_core::{
     packet::{
         ClientPacket, Connect, Disconnect, PacketId, Properties, PropertiesBuf, Property, Version,
-        Will,
     },
     reason::ReasonCode,
-    topic::TopicName,
 };
 use std::{
-    hash::{BuildHasher, RandomState},
     io::{self, Write},
-    net::{Shutdown, TcpStream, ToSocketAddrs},
+    net::{Shutdown, TcpStream},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     time::{Duration, Instant},
 };
 
-/// For the network connection, then for CONNACK.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
-/// For the server to take what is sent.
-const WRITE_DEADLINE: Duration = Duration::from_secs(60);
 /// For the server to close after DISCONNECT.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Events on their way to the main thread.
@@ -47,8 +42,8 @@ pub(super) struct Connection {
     keep_alive: Option<Duration>,
     /// When something was last written.
     written: Instant,
-    /// When the PINGREQ was sent that has no answer yet.
-    pinged: Option<Instant>,
+    /// Whether anything came since the last PINGREQ: whoever sends is alive, wherever its PINGRESP waits in line.
+    heard: bool,
     next_packet_id: PacketId,
     debug: bool,
 }
@@ -60,9 +55,9 @@ impl Connection {
         clean_start: bool,
         deadline: Option<Instant>,
     ) -> Result<Self, ClientError> {
-        check(args)?;
-        let peer = peer(args);
-        let stream = connect(args, &peer)?;
+        dial::check(args)?;
+        let peer = dial::peer(args);
+        let stream = dial::connect(args, &peer)?;
         let (report, events) = sync_channel(EVENTS_MAX);
         let reading = stream.try_clone().map_err(ClientError::System)?;
         reader::start(reading, args.protocol_version, peer.clone(), report.clone())?;
@@ -82,7 +77,7 @@ impl Connection {
             gathered: Vec::new(),
             keep_alive: None,
             written: Instant::now(),
-            pinged: None,
+            heard: true,
             next_packet_id: PacketId::MIN,
             debug: args.debug,
         };
@@ -154,7 +149,7 @@ impl Connection {
         Ok(())
     }
 
-    /// An event that is there already.
+    /// An event that is there already. Nothing is written: after some of them it is time for [`next`](Self::next).
     pub(super) fn try_next(&mut self) -> Result<Option<Event>, ClientError> {
         while let Ok(event) = self.events.try_recv() {
             if let Some(event) = self.take(event)? {
@@ -167,16 +162,19 @@ impl Connection {
     /// The next event. Keeps the connection alive meanwhile.
     ///
     /// # Errors
-    /// [`ClientError::TimedOut`] at `deadline`; whatever ends the connection.
+    /// [`ClientError::TimedOut`] from `deadline` on; whatever ends the connection.
     pub(super) fn next(&mut self, deadline: Option<Instant>) -> Result<Event, ClientError> {
         loop {
             self.ping_if_due()?;
             self.flush()?;
+            let now = Instant::now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(ClientError::TimedOut);
+            }
             let event = match earliest(deadline, self.ping_at()) {
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    self.events.recv_timeout(left)
-                }
+                Some(until) => self
+                    .events
+                    .recv_timeout(until.saturating_duration_since(now)),
                 None => self
                     .events
                     .recv()
@@ -188,12 +186,8 @@ impl Connection {
                         return Ok(event);
                     }
                 }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("`report` sends here"),
-                Err(RecvTimeoutError::Timeout) => {
-                    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                        return Err(ClientError::TimedOut);
-                    }
-                }
             }
         }
     }
@@ -225,33 +219,35 @@ impl Connection {
 
     /// Keeps what concerns only the connection, hands on the rest.
     fn take(&mut self, event: Event) -> Result<Option<Event>, ClientError> {
-        if let (true, Event::Received(packet)) = (self.debug, &event) {
-            eprintln!("received {packet}");
+        if let Event::Received(packet) = &event {
+            self.heard = true;
+            if self.debug {
+                eprintln!("received {packet}");
+            }
         }
         match event {
-            Event::Received(Incoming::PingResp) => self.pinged = None,
+            Event::Received(Incoming::PingResp) => Ok(None),
             Event::Received(Incoming::Disconnect { reason, text }) => {
-                return Err(self.disconnected(reason, text));
+                Err(self.disconnected(reason, text))
             }
-            Event::Received(Incoming::Unexpected(what)) => return Err(self.broken(what)),
-            Event::Ended(error) => return Err(error),
-            event => return Ok(Some(event)),
+            Event::Received(Incoming::Unexpected(what)) => Err(self.broken(what)),
+            Event::Ended(error) => Err(error),
+            event => Ok(Some(event)),
         }
-        Ok(None)
     }
 
+    /// When something must be sent, whatever it is. [MQTT-3.1.2-20]
     fn ping_at(&self) -> Option<Instant> {
-        Some(self.pinged.unwrap_or(self.written) + self.keep_alive?)
+        Some(self.written + self.keep_alive?)
     }
 
-    /// [MQTT-3.1.2-20]
     fn ping_if_due(&mut self) -> Result<(), ClientError> {
         match (self.ping_at(), self.keep_alive) {
             (Some(at), Some(after)) if at <= Instant::now() => {
-                if self.pinged.is_some() {
+                if !self.heard {
                     return Err(self.silent("PINGRESP", after));
                 }
-                self.pinged = Some(Instant::now());
+                self.heard = false;
                 self.send(&ClientPacket::PingReq)
             }
             _ => Ok(()),
@@ -307,9 +303,9 @@ impl Connection {
         clean_start: bool,
         deadline: Option<Instant>,
     ) -> Result<(), ClientError> {
-        let client_id = args.id.clone().unwrap_or_else(random_client_id);
+        let client_id = args.id.clone().unwrap_or_else(dial::random_client_id);
         let mut properties = PropertiesBuf::default();
-        if let Some(seconds) = session_expiry_s(args, clean_start) {
+        if let Some(seconds) = dial::session_expiry_s(args, clean_start) {
             properties
                 .push(Property::SessionExpiryInterval(seconds))
                 .expect("an empty section has room for one number");
@@ -321,7 +317,7 @@ impl Connection {
             keep_alive_s: args.keepalive,
             username: args.username.as_deref(),
             password: args.password.as_deref().map(str::as_bytes),
-            will: will(args)?,
+            will: dial::will(args)?,
             properties: properties.as_properties(),
         })))?;
         let answered_by = Instant::now() + CONNECT_DEADLINE;
@@ -348,125 +344,6 @@ impl Connection {
     }
 }
 
-/// Refuses options that do not go together in the version that was chosen.
-fn check(args: &ConnectArgs) -> Result<(), ClientError> {
-    if args.protocol_version != Version::V5 {
-        if args.session_expiry_interval.is_some() {
-            return Err(ClientError::Usage(
-                "-x needs -V mqttv5: older versions know no expiry",
-            ));
-        }
-        if args.password.is_some() && args.username.is_none() {
-            return Err(ClientError::Usage(
-                "-P needs -u before mqttv5: a password alone cannot be sent [MQTT-3.1.2-22]",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn peer(args: &ConnectArgs) -> String {
-    let ConnectArgs { host, port, .. } = args;
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
-}
-
-/// Tries every address of the host in turn; the last failure counts.
-fn connect(args: &ConnectArgs, peer: &str) -> Result<TcpStream, ClientError> {
-    let resolved = (args.host.as_str(), args.port).to_socket_addrs();
-    let addresses = resolved.map_err(|cause| ClientError::Resolve {
-        host: args.host.clone(),
-        cause,
-    })?;
-    let mut cause = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT_DEADLINE) {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(ClientError::System)?;
-                let deadline = Some(WRITE_DEADLINE);
-                stream
-                    .set_write_timeout(deadline)
-                    .map_err(ClientError::System)?;
-                return Ok(stream);
-            }
-            Err(error) => cause = error,
-        }
-    }
-    let peer = peer.to_owned();
-    Err(ClientError::Connect { peer, cause })
-}
-
-/// Short enough for the 23 bytes of 3.1.
-fn random_client_id() -> String {
-    format!(
-        "sanderling-{:08x}",
-        RandomState::new().hash_one(std::process::id()) as u32
-    )
-}
-
-/// What is asked for; a session that is to be kept is kept for ever if nothing is.
-fn session_expiry_s(args: &ConnectArgs, clean_start: bool) -> Option<u32> {
-    let asked = args.session_expiry_interval;
-    match args.protocol_version {
-        Version::V5 => asked.or((!clean_start).then_some(u32::MAX)),
-        Version::V31 | Version::V311 => None,
-    }
-}
-
-fn will(args: &ConnectArgs) -> Result<Option<Will<'_>>, ClientError> {
-    let args = &args.will;
-    let Some(topic) = &args.will_topic else {
-        return Ok(None);
-    };
-    Ok(Some(Will {
-        topic: TopicName::parse(topic).map_err(|_| ClientError::Usage("--will-topic is wrong"))?,
-        payload: args.will_payload.as_deref().unwrap_or_default().as_bytes(),
-        qos: args.will_qos.unwrap_or_default(),
-        retain: args.will_retain,
-        properties: Properties::EMPTY,
-    }))
-}
-
 fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
-}
-
-/// For -d: everything but payloads and passwords.
-fn describe(packet: &ClientPacket<'_>) -> String {
-    match packet {
-        ClientPacket::Connect(connect) => format!("CONNECT {:?}", connect.client_id),
-        ClientPacket::Publish(publish) => {
-            let id = publish
-                .packet_id
-                .map(|id| format!(" id {id}"))
-                .unwrap_or_default();
-            let retain = if publish.retain { " retain" } else { "" };
-            let bytes = publish.payload.len();
-            format!(
-                "PUBLISH {:?} QoS {}{id}{retain}, {bytes} bytes",
-                publish.topic, publish.qos
-            )
-        }
-        ClientPacket::PubAck(ack) => format!("PUBACK id {}", ack.packet_id),
-        ClientPacket::PubRec(ack) => format!("PUBREC id {}", ack.packet_id),
-        ClientPacket::PubRel(ack) => format!("PUBREL id {}", ack.packet_id),
-        ClientPacket::PubComp(ack) => format!("PUBCOMP id {}", ack.packet_id),
-        ClientPacket::Subscribe(subscribe) => {
-            let filters: Vec<&str> = subscribe
-                .entries
-                .iter()
-                .map(|entry| entry.filter.as_str())
-                .collect();
-            format!("SUBSCRIBE id {} {filters:?}", subscribe.packet_id)
-        }
-        ClientPacket::Unsubscribe(unsubscribe) => {
-            format!("UNSUBSCRIBE id {}", unsubscribe.packet_id)
-        }
-        ClientPacket::PingReq => "PINGREQ".to_owned(),
-        ClientPacket::Disconnect(disconnect) => format!("DISCONNECT {}", disconnect.reason),
-        ClientPacket::Auth(auth) => format!("AUTH {}", auth.reason),
-    }
 }

@@ -5,7 +5,7 @@ use sanderling_core::{
     packet::{Ack, PacketId, Properties, Property, QoS, ServerPacket},
     reason::ReasonCode,
 };
-use std::{fmt, io};
+use std::io;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -172,44 +172,4 @@ fn text(properties: Properties<'_>) -> Option<String> {
         Property::ReasonString(text) => Some(text.to_owned()),
         _ => None,
     })
-}
-
-/// For -d: everything but the payload.
-impl fmt::Display for Incoming {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ConnAck(welcome) => {
-                let present = if welcome.session_present {
-                    ", session present"
-                } else {
-                    ""
-                };
-                write!(f, "CONNACK {}{present}", welcome.reason)
-            }
-            Self::Publish(message) => {
-                write!(f, "PUBLISH {:?} QoS {}", message.topic, message.qos)?;
-                if let Some(packet_id) = message.packet_id {
-                    write!(f, " id {packet_id}")?;
-                }
-                for (set, flag) in [(message.retain, " retain"), (message.dup, " dup")] {
-                    f.write_str(if set { flag } else { "" })?;
-                }
-                write!(f, ", {} bytes", message.payload.len())
-            }
-            Self::PubAck(outcome) => {
-                write!(f, "PUBACK id {}: {}", outcome.packet_id, outcome.reason)
-            }
-            Self::PubRec(outcome) => {
-                write!(f, "PUBREC id {}: {}", outcome.packet_id, outcome.reason)
-            }
-            Self::PubRel(packet_id) => write!(f, "PUBREL id {packet_id}"),
-            Self::PubComp(packet_id) => write!(f, "PUBCOMP id {packet_id}"),
-            Self::SubAck {
-                packet_id, codes, ..
-            } => write!(f, "SUBACK id {packet_id}: {codes:?}"),
-            Self::PingResp => f.write_str("PINGRESP"),
-            Self::Disconnect { reason, .. } => write!(f, "DISCONNECT {reason}"),
-            Self::Unexpected(what) => f.write_str(what),
-        }
-    }
 }

@@ -4,12 +4,14 @@
 //! alone decides and writes.
 
 mod connection;
+mod dial;
 mod error;
 mod event;
 mod input;
 mod publish;
 mod reader;
 mod subscribe;
+mod trace;
 
 pub(crate) use error::ClientError;
 pub(crate) use publish::publish;

@@ -20,6 +20,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// After so many events acknowledgements, pings and the deadline have their turn, whatever else is there.
+const EVENTS_IN_A_ROW_MAX: u32 = 256;
+
 /// Prints messages until a signal, the count or the time given ends it.
 pub(crate) fn subscribe(args: &SubArgs) -> Result<(), ClientError> {
     let deadline = args
@@ -69,15 +72,22 @@ struct Subscriber<'a> {
 
 impl Subscriber<'_> {
     fn run(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
+        let mut in_a_row = 0;
         while self.args.count.is_none_or(|count| self.printed < count) {
-            let event = match self.connection.try_next()? {
+            let at_hand = match in_a_row < EVENTS_IN_A_ROW_MAX {
+                true => self.connection.try_next()?,
+                false => None,
+            };
+            let event = match at_hand {
                 Some(event) => event,
                 None => {
                     // Printed first, acknowledged after.
                     self.flush()?;
+                    in_a_row = 0;
                     self.connection.next(deadline)?
                 }
             };
+            in_a_row += 1;
             match event {
                 Event::Received(packet) => self.on_packet(packet)?,
                 Event::Signalled => return Ok(()),

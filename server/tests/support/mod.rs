@@ -84,7 +84,7 @@ impl Process {
     #[track_caller]
     pub(crate) fn ends_with(&mut self, code: i32) {
         let status = self.wait();
-        let (stdout, stderr) = (&self.stdout.seen, &self.stderr.seen);
+        let (stdout, stderr) = (self.stdout.tail(), self.stderr.tail());
         assert_eq!(
             status.code(),
             Some(code),
@@ -127,8 +127,17 @@ impl Lines {
                 Some(line)
             }
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no line came; before: {:#?}", self.seen),
+            Err(RecvTimeoutError::Timeout) => panic!("no line came; before: {:#?}", self.tail()),
         }
+    }
+
+    /// The last lines, shortened, for a complaint.
+    fn tail(&self) -> Vec<String> {
+        let from = self.seen.len().saturating_sub(20);
+        self.seen[from..]
+            .iter()
+            .map(|line| line.chars().take(500).collect())
+            .collect()
     }
 
     /// Reads on until a line contains `text`, and returns that line.
@@ -142,7 +151,7 @@ impl Lines {
                 None => break,
             }
         }
-        panic!("no line with {text:?}, but {:#?}", self.seen);
+        panic!("no line with {text:?}, but {:#?}", self.tail());
     }
 
     /// Every line, from the first to the end of the output.
