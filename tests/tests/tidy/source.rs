@@ -38,11 +38,11 @@ pub(crate) fn tree() -> Vec<Source> {
     files
 }
 
-/// The Rust files under a directory, whose path ends with `/`.
-pub(crate) fn rust_under(directory: &str) -> Vec<Source> {
+/// The Rust files under a directory, whose path ends with `/`, or a single one.
+pub(crate) fn rust_under(path: &str) -> Vec<Source> {
     let mut files = tree();
-    files.retain(|file| file.is_rust() && file.path.starts_with(directory));
-    assert!(!files.is_empty(), "no Rust file is under {directory}");
+    files.retain(|file| file.is_rust() && file.path.starts_with(path));
+    assert!(!files.is_empty(), "no Rust file is under {path}");
     files
 }
 
