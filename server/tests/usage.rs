@@ -37,7 +37,7 @@ fn an_address_in_use_is_named_with_the_cause_and_the_remedy() {
     for runtime in support::RUNTIMES {
         let line = complaint(1, &["--listen", &address, "--runtime", runtime]);
         for part in [&address, "in use", "--listen"] {
-            assert!(line.contains(part), "{line}");
+            assert_eq!(line.matches(part).count(), 1, "{part} in {line}");
         }
     }
 }

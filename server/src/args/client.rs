@@ -192,3 +192,142 @@ fn parse_filter(text: &str) -> Result<String, String> {
         Err(error) => Err(format!("it {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Cli, Command},
+        *,
+    };
+    use clap::{CommandFactory, Parser, error::ErrorKind};
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        let cli = Cli::try_parse_from(line.split(' ')).map_err(|error| error.kind())?;
+        Ok(cli.command.expect("a subcommand is given"))
+    }
+
+    fn parse_pub(line: &str) -> PubArgs {
+        match parse(line) {
+            Ok(Command::Pub(args)) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn parse_sub(line: &str) -> SubArgs {
+        match parse(line) {
+            Ok(Command::Sub(args)) => *args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_given_has_the_value_that_help_tells() {
+        let args = parse_pub("sanderling pub -t a -m x");
+        assert_eq!(
+            (args.qos, args.retain, args.repeat),
+            (QoS::AtMostOnce, false, 1)
+        );
+        let connect = args.connect;
+        assert_eq!((connect.host.as_str(), connect.port), ("localhost", 1883));
+        assert_eq!(
+            (connect.protocol_version, connect.keepalive),
+            (Version::V5, 60)
+        );
+        assert_eq!((connect.id, connect.session_expiry_interval), (None, None));
+    }
+
+    #[test]
+    fn the_letters_are_those_of_mosquitto_pub() {
+        let args = parse_pub(
+            "sanderling pub -h ::1 -p 1884 -t a/b -m -5 -q 2 -r -i me -u bob -P pass -V mqttv311 -k 5 -d \
+             --will-topic w --will-payload gone --will-qos 1 --will-retain",
+        );
+        assert_eq!(
+            (args.topic.as_str(), args.message.message.as_deref()),
+            ("a/b", Some("-5"))
+        );
+        assert_eq!((args.qos, args.retain), (QoS::ExactlyOnce, true));
+        let connect = args.connect;
+        assert_eq!((connect.host.as_str(), connect.port), ("::1", 1884));
+        assert_eq!(connect.id.as_deref(), Some("me"));
+        assert_eq!(connect.username.as_deref(), Some("bob"));
+        assert_eq!(connect.password.as_deref(), Some("pass"));
+        assert_eq!(
+            (connect.protocol_version, connect.keepalive),
+            (Version::V311, 5)
+        );
+        assert!(connect.debug);
+        assert_eq!(connect.will.will_topic.as_deref(), Some("w"));
+        assert_eq!(connect.will.will_payload.as_deref(), Some("gone"));
+        assert_eq!(connect.will.will_qos, Some(QoS::AtLeastOnce));
+        assert!(connect.will.will_retain);
+    }
+
+    #[test]
+    fn the_letters_are_those_of_mosquitto_sub() {
+        let args =
+            parse_sub("sanderling sub -t a -t b/# -v -N -R -C 3 -W 9 -c -i me -q 1 -V 31 -x 60");
+        assert_eq!(args.topics, ["a", "b/#"]);
+        assert!(args.verbose && args.no_newline && args.no_retained && args.keep_session);
+        assert_eq!(
+            (args.count, args.wait_s, args.qos),
+            (Some(3), Some(9), QoS::AtLeastOnce)
+        );
+        assert_eq!(args.connect.protocol_version, Version::V31);
+        assert_eq!(args.connect.session_expiry_interval, Some(60));
+    }
+
+    #[test]
+    fn a_message_has_exactly_one_source() {
+        for (sources, error) in [
+            ("", ErrorKind::MissingRequiredArgument),
+            (" -m x -n", ErrorKind::ArgumentConflict),
+            (" -l -s", ErrorKind::ArgumentConflict),
+            (" -f path -m x", ErrorKind::ArgumentConflict),
+            (" -l --repeat 2", ErrorKind::ArgumentConflict),
+        ] {
+            let line = format!("sanderling pub -t a{sources}");
+            assert_eq!(parse(&line).unwrap_err(), error, "{line}");
+        }
+    }
+
+    #[test]
+    fn values_that_mqtt_does_not_know_are_refused() {
+        for line in [
+            "sanderling pub -t a/+ -n",
+            "sanderling pub -t a -n -q 3",
+            "sanderling pub -t a -n -V 4",
+            "sanderling pub -t a -n -k 65536",
+            "sanderling pub -t a -n --will-topic #",
+            "sanderling sub -t a#",
+            "sanderling sub -t $share/group",
+            "sanderling sub -t a -C 0",
+        ] {
+            assert_eq!(
+                parse(line).unwrap_err(),
+                ErrorKind::ValueValidation,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn options_that_need_another_one_say_so() {
+        for line in [
+            "sanderling sub -t a -c",
+            "sanderling pub -t a -n --will-payload x",
+            "sanderling pub -t a -n --will-retain",
+        ] {
+            assert_eq!(
+                parse(line).unwrap_err(),
+                ErrorKind::MissingRequiredArgument,
+                "{line}"
+            );
+        }
+    }
+}

@@ -28,8 +28,8 @@ pub(crate) struct ServeArgs {
 
 /// Which driver runs the core. Clients see no difference.
 ///
-/// mio is the default: the command needs nothing else of tokio, and one thread without hand-overs costs the least time
-/// per message.
+/// mio is the default: one thread that hands nothing over costs the least time per message, and one processor carries
+/// more clients than most installations have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Runtime {
     /// One thread and one loop: the lowest latency and the least work per message

@@ -31,11 +31,11 @@ impl fmt::Display for ServeError {
                 )
             }
             Self::Bind { address, cause } => {
-                write!(
-                    f,
-                    "cannot listen on {address}: {cause}; {}",
-                    advice(cause.kind())
-                )
+                write!(f, "cannot listen on {address}")?;
+                if let Some(system) = cause.source() {
+                    write!(f, ": {system}")?;
+                }
+                write!(f, "; {}", advice(cause.kind()))
             }
             Self::Driver(cause) => write!(f, "cannot go on: {cause}"),
             Self::System(cause) => write!(f, "cannot start: {cause}"),
