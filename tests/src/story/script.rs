@@ -94,6 +94,30 @@ pub struct Expectation {
     pub words: Vec<Word>,
 }
 
+impl Action {
+    /// The client that does it.
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Self::Open { name, .. }
+            | Self::Close(name)
+            | Self::Reset(name)
+            | Self::Stall(name)
+            | Self::Read(name)
+            | Self::Raw(name, _)
+            | Self::Packet(name, _) => Some(name),
+            Self::Command(_) | Self::Rule(_) | Self::Wait(_) => None,
+        }
+    }
+}
+
+impl Step {
+    /// How many packets `name` is to receive, its `closed` included.
+    pub fn expected_by(&self, name: &str) -> usize {
+        let expected = self.expectations.iter();
+        expected.filter(|line| line.what.name == name).count()
+    }
+}
+
 /// What is wrong with the text of a story.
 #[derive(Debug, Eq, PartialEq)]
 pub struct ScriptError {

@@ -6,7 +6,7 @@ use super::{
 };
 use socket2::SockRef;
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
@@ -59,14 +59,20 @@ impl World for Socket {
     }
 
     fn end(&mut self, Peer(peer): Peer, how: Ending) {
-        let Some(stream) = self.streams[peer].take() else {
+        let Some(mut stream) = self.streams[peer].take() else {
             return;
         };
-        // Either may fail if the broker was faster.
-        let _ = match how {
-            Ending::Close => stream.shutdown(Shutdown::Both),
-            Ending::Reset => SockRef::from(&stream).set_linger(Some(Duration::ZERO)),
-        };
+        // Any of this may fail if the broker was faster.
+        match how {
+            Ending::Close => {
+                let _ = stream.shutdown(Shutdown::Write);
+                // The broker closes its side, too, when it has noticed.
+                let _ = io::copy(&mut stream, &mut io::sink());
+            }
+            Ending::Reset => {
+                let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+            }
+        }
     }
 
     fn receive(&mut self, Peer(peer): Peer, bytes: &mut Vec<u8>) -> Received {
@@ -75,8 +81,7 @@ impl World for Socket {
         };
         let mut buffer = [0; 4096];
         match stream.read(&mut buffer) {
-            Ok(0) => Received::Closed,
-            Ok(length) => {
+            Ok(length) if length > 0 => {
                 bytes.extend_from_slice(&buffer[..length]);
                 Received::Bytes
             }
@@ -84,7 +89,11 @@ impl World for Socket {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 Received::Nothing
             }
-            Err(_) => Received::Closed,
+            // Dropped, so that a broker that waits for the client's end sees it.
+            Ok(_) | Err(_) => {
+                self.streams[peer] = None;
+                Received::Closed
+            }
         }
     }
 }

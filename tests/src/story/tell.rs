@@ -110,7 +110,13 @@ impl Teller<'_> {
         for client in self.clients.values_mut() {
             client.active = false;
         }
+        let mut last_actor = None;
         for Line { number, what } in &step.actions {
+            let actor = what.actor();
+            if actor != last_actor {
+                self.finish_turn(last_actor, step);
+                last_actor = actor;
+            }
             self.act(what).map_err(|wrong| (*number, wrong))?;
         }
         self.world.settle();
@@ -212,6 +218,18 @@ impl Teller<'_> {
         Ok(client)
     }
 
+    /// Has the broker handle what `name` did before another acts, so that the order of the lines is that of the world.
+    fn finish_turn(&mut self, name: Option<&str>, step: &Step) {
+        let Some(name) = name.filter(|_| !self.world.is_immediate()) else {
+            return;
+        };
+        if let Some(client) = self.clients.get_mut(name) {
+            // Who is not connected yet waits for the answer to that, and cannot send a PINGREQ before.
+            let is_connecting = client.phase == Phase::Silent && step.expected_by(name) > 0;
+            client.gather(usize::from(is_connecting), self.world);
+        }
+    }
+
     /// Receives what came of the step. A PINGREQ to each who acted makes sure that the actions were handled; then one to
     /// everybody, that all was received.
     fn gather(&mut self, step: &Step) {
@@ -223,12 +241,7 @@ impl Teller<'_> {
                 if client.phase == Phase::Closed || (only_active && !client.active) {
                     continue;
                 }
-                let expected = step
-                    .expectations
-                    .iter()
-                    .filter(|line| line.what.name == *name)
-                    .count();
-                client.gather(expected, self.world);
+                client.gather(step.expected_by(name), self.world);
             }
         }
     }
