@@ -12,11 +12,20 @@ fn main() {
     stories.sort();
     let mut text = String::new();
     list(&mut text, "for_each_story", stories.iter());
+    let portable = stories.iter().filter(|path| is_portable(path));
+    list(&mut text, "for_each_portable_story", portable);
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     fs::write(out.join("stories.rs"), text).expect("the list can be written");
 }
 
-/// A macro that hands the names of all `stories` to another macro.
+/// Whether real drivers can do what the story needs: not if it bends time or the network.
+fn is_portable(story: &PathBuf) -> bool {
+    let text = fs::read_to_string(story).expect("a story");
+    let mut needs = text.lines().filter_map(|line| line.strip_prefix("needs "));
+    !needs.any(|needs| needs.contains("time") || needs.contains("stalls"))
+}
+
+/// A macro that hands the names of all `stories` to another macro, with its other arguments before them.
 fn list<'a>(text: &mut String, name: &str, stories: impl Iterator<Item = &'a PathBuf>) {
     let names: Vec<_> = stories
         .filter_map(|path| path.file_stem()?.to_str())
@@ -24,7 +33,7 @@ fn list<'a>(text: &mut String, name: &str, stories: impl Iterator<Item = &'a Pat
     let names = names.join(" ");
     writeln!(
         text,
-        "macro_rules! {name} {{ ($use:ident) => {{ $use! {{ {names} }} }} }}"
+        "macro_rules! {name} {{ ($use:ident $($first:tt)*) => {{ $use! {{ $($first)* {names} }} }} }}"
     )
     .expect("writing to a string");
 }

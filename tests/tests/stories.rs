@@ -1,6 +1,7 @@
 //! Every story in every world that offers what it needs: one test each. [DESIGN, section 8]
 
-use sanderling_tests::story::{Direct, Manner, Story, World, tell};
+use sanderling_runtime::Builder;
+use sanderling_tests::{async_std::AsyncStd, story::{Direct, Manner, Questions, Socket, Story, World, tell}};
 use std::{fs, path::PathBuf};
 
 include!(concat!(env!("OUT_DIR"), "/stories.rs"));
@@ -35,6 +36,71 @@ macro_rules! by_hand {
 }
 
 for_each_story!(by_hand);
+
+/// A test for each story that a real driver can be told.
+macro_rules! over_sockets {
+    ($driver:ident $($story:ident)*) => {
+        mod $driver {
+            $(#[test]
+            fn $story() {
+                super::$driver(&super::read(stringify!($story)));
+            })*
+        }
+    };
+}
+
+for_each_portable_story!(over_sockets over_mio);
+for_each_portable_story!(over_sockets over_tokio);
+for_each_portable_story!(over_sockets over_async_std);
+
+/// Over TCP to the driver with one thread and one loop.
+fn over_mio(story: &Story) {
+    let (builder, questions) = Questions::of(&story.settings, sanderling_mio::Broker::builder());
+    let running = builder.start().expect("the broker starts");
+    let address = running.local_addrs()[0];
+    told(
+        story,
+        &mut Socket::new(address, running.handle(), questions),
+    );
+    running.stop();
+    running.join().expect("the broker stops in order");
+}
+
+/// Over TCP to the driver in a tokio runtime, with tasks on two threads.
+fn over_tokio(story: &Story) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let (builder, questions) = Questions::of(&story.settings, sanderling_tokio::Broker::builder());
+    let running = runtime
+        .block_on(async { builder.start() })
+        .expect("the broker starts");
+    let address = running.local_addrs()[0];
+    told(
+        story,
+        &mut Socket::new(address, running.handle(), questions),
+    );
+    running.stop();
+    runtime
+        .block_on(running.join())
+        .expect("the broker stops in order");
+}
+
+/// Over TCP to the driver that needs nothing but the public API.
+fn over_async_std(story: &Story) {
+    let (builder, questions) = Questions::of(&story.settings, Builder::<AsyncStd>::default());
+    let running = builder.start().expect("the broker starts");
+    let address = running.local_addrs[0];
+    told(
+        story,
+        &mut Socket::new(address, running.handle.clone(), questions),
+    );
+    running.handle.stop();
+    running.join();
+}
 
 fn tell_by_hand(name: &str, manner: Manner) {
     let story = read(name);

@@ -11,7 +11,7 @@ use super::{
 use sanderling_core::{
     broker::{Action, Actions, Broker, Close, CloseCause, Command, Event, Flow, Frame, Link, Seed},
     codec::{DecodeLimits, Decoded, FromClient},
-    hooks::Verdict,
+    hooks::{HookChain, Verdict},
     id::{ConnId, RequestId, Ticket},
     time::{Instant, WallClock},
 };
@@ -84,8 +84,9 @@ impl Direct {
         let seed = Seed([seed; 32]);
         let now = Instant::ORIGIN;
         let config = settings.config.clone();
+        let hooks = settings.hooks().fold(HookChain::new(), HookChain::with);
         Self {
-            broker: Broker::new(config, settings.hooks(), seed, now, WallClock::default()),
+            broker: Broker::new(config, hooks, seed, now, WallClock::default()),
             actions: Actions::new(),
             manner,
             now,
@@ -455,7 +456,7 @@ impl World for Direct {
         true
     }
 
-    fn heard(&mut self) -> Vec<(&'static str, Vec<Word>)> {
+    fn heard(&mut self, _: usize) -> Vec<(&'static str, Vec<Word>)> {
         core::mem::take(&mut self.heard)
     }
 }

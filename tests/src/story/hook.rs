@@ -81,7 +81,7 @@ impl HookRule {
 
 /// A hook set that follows one rule.
 #[derive(Debug)]
-pub(super) struct RuleHooks(HookRule);
+pub struct RuleHooks(HookRule);
 
 impl RuleHooks {
     pub(super) fn new(rule: HookRule) -> Self {

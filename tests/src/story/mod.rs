@@ -42,9 +42,10 @@ mod word;
 mod world;
 
 pub use direct::{Direct, Manner};
+pub use hook::RuleHooks;
 pub use script::{Action, Expectation, Line, Need, ScriptError, Step, Story};
 pub use setting::Settings;
-pub use socket::Socket;
+pub use socket::{Questions, Socket};
 pub use tell::{Failure, tell};
 pub use word::Word;
 pub use world::{Ending, Peer, Received, World};

@@ -5,10 +5,7 @@ use super::{
     script::duration,
     word::Word,
 };
-use sanderling_core::{
-    config::{Config, DeliveryMode},
-    hooks::HookChain,
-};
+use sanderling_core::config::{Config, DeliveryMode};
 use std::str::FromStr;
 
 /// The broker that a story wants.
@@ -21,12 +18,8 @@ pub struct Settings {
 
 impl Settings {
     /// One hook set for each `hook` line, asked in that order.
-    pub fn hooks(&self) -> HookChain {
-        let mut chain = HookChain::new();
-        for rule in &self.hooks {
-            chain.push(Box::new(RuleHooks::new(rule.clone())));
-        }
-        chain
+    pub fn hooks(&self) -> impl Iterator<Item = RuleHooks> + '_ {
+        self.hooks.iter().cloned().map(RuleHooks::new)
     }
 
     /// `config compat inflight_max=1 connect_deadline=5s`: the fields' own names.

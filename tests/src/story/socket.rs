@@ -1,40 +1,89 @@
-//! A world of real sockets: a broker that runs under a driver, and TCP connections to it.
+//! A world of real sockets: a broker that runs under a driver, TCP connections to it, and its handle.
 
 use super::{
+    hook, render,
     script::Need,
+    setting::Settings,
+    word::Word,
     world::{Ending, Peer, Received, World},
 };
+use sanderling_core::{
+    broker::{Answer, Command},
+    hooks::{Question, Verdict},
+};
+use sanderling_runtime::{Answerer, Builder, Driver, Handle, HandleError, Reply};
 use socket2::SockRef;
 use std::{
+    collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    sync::mpsc::{Receiver, Sender, channel},
     time::Duration,
 };
 
 /// How long something that must come may take. Reached only by a story that fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients of the broker at one address.
+/// Clients of the broker at one address, and the program around it.
 #[derive(Debug)]
 pub struct Socket {
     address: SocketAddr,
+    handle: Handle,
+    questions: Questions,
+    open: VecDeque<Reply>,
+    answers: Vec<Vec<Word>>,
     /// By [`Peer`]; none once it ended.
     streams: Vec<Option<TcpStream>>,
 }
 
+/// What the hooks of a story leave open.
+#[derive(Debug)]
+pub struct Questions(Receiver<(Question, Reply)>);
+
+impl Questions {
+    /// A driver's builder with the broker that a story wants, on a free port, and the questions that will come.
+    ///
+    /// # Panics
+    /// There is no free port.
+    pub fn of<D: Driver>(settings: &Settings, builder: Builder<D>) -> (Builder<D>, Self) {
+        let (sender, receiver) = channel();
+        let builder = builder
+            .config(settings.config.clone())
+            .listen("127.0.0.1:0")
+            .expect("there is a free port");
+        let builder = settings.hooks().fold(builder, |builder, hooks| {
+            builder.asking_hook(hooks, Asked(sender.clone()))
+        });
+        (builder, Self(receiver))
+    }
+}
+
+struct Asked(Sender<(Question, Reply)>);
+
+impl Answerer for Asked {
+    fn answer(&mut self, question: Question, reply: Reply) {
+        // After the story's end nobody listens, and the reply that comes back refuses.
+        let _ = self.0.send((question, reply));
+    }
+}
+
 impl Socket {
     /// The world around the broker that listens at `address`.
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr, handle: Handle, questions: Questions) -> Self {
         Self {
             address,
+            handle,
+            questions,
+            open: VecDeque::new(),
+            answers: Vec::new(),
             streams: Vec::new(),
         }
     }
 }
 
 impl World for Socket {
-    fn offers(&self, _: Need) -> bool {
-        false
+    fn offers(&self, need: Need) -> bool {
+        matches!(need, Need::Hooks | Need::Commands)
     }
 
     fn is_immediate(&self) -> bool {
@@ -42,12 +91,15 @@ impl World for Socket {
     }
 
     fn open(&mut self) -> Peer {
-        let stream = TcpStream::connect(self.address).expect("the broker listens");
-        stream.set_nodelay(true).expect("a TCP socket");
-        stream
-            .set_read_timeout(Some(PATIENCE))
-            .expect("more than zero");
-        self.streams.push(Some(stream));
+        // A broker that has stopped refuses: for the client that is a connection that is closed at once.
+        let stream = TcpStream::connect(self.address).ok();
+        if let Some(stream) = &stream {
+            stream.set_nodelay(true).expect("a TCP socket");
+            stream
+                .set_read_timeout(Some(PATIENCE))
+                .expect("more than zero");
+        }
+        self.streams.push(stream);
         Peer(self.streams.len() - 1)
     }
 
@@ -95,5 +147,50 @@ impl World for Socket {
                 Received::Closed
             }
         }
+    }
+
+    fn command(&mut self, command: Command) {
+        let answer = match command {
+            Command::Publish(publication) => match self.handle.publish(*publication) {
+                Ok(receivers) => Answer::Published { receivers },
+                Err(HandleError::InvalidTopic(error)) => Answer::InvalidTopic(error),
+                Err(HandleError::TopicTooDeep) => Answer::TopicTooDeep,
+                Err(error) => panic!("the broker does not answer: {error}"),
+            },
+            Command::Drain => {
+                self.handle.stop();
+                Answer::Drained
+            }
+            other => unreachable!("stories do not order {other:?}"),
+        };
+        self.answers.push(render::answer(&answer));
+    }
+
+    fn rule(&mut self, verdict: Verdict) -> bool {
+        let Some(reply) = self.open.pop_front() else {
+            return false;
+        };
+        reply.rule(verdict);
+        true
+    }
+
+    fn heard(&mut self, count: usize) -> Vec<(&'static str, Vec<Word>)> {
+        let mut heard: Vec<_> = self
+            .answers
+            .drain(..)
+            .map(|words| ("server", words))
+            .collect();
+        while heard.len() < count
+            && let Ok((question, reply)) = self.questions.0.recv_timeout(PATIENCE)
+        {
+            heard.push(("hook", hook::describe(&question)));
+            self.open.push_back(reply);
+        }
+        // One too many shows, if not here, then in the next step.
+        for (question, reply) in self.questions.0.try_iter() {
+            heard.push(("hook", hook::describe(&question)));
+            self.open.push_back(reply);
+        }
+        heard
     }
 }

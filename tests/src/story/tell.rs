@@ -12,7 +12,7 @@ use sanderling_core::{
     reason::ReasonCode,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt::{self, Write},
 };
 
@@ -53,6 +53,7 @@ pub fn tell(story: &Story, world: &mut dyn World) -> Result<(), Failure> {
         world,
         clients: BTreeMap::new(),
         others: BTreeMap::new(),
+        held: VecDeque::new(),
     };
     for step in &story.steps {
         teller.step(step).map_err(|(line, what)| Failure {
@@ -69,6 +70,8 @@ struct Teller<'a> {
     clients: BTreeMap<String, Client>,
     /// What `hook` and `server` received in this step.
     others: BTreeMap<&'static str, Vec<Vec<Word>>>,
+    /// Client identifiers in open questions, oldest first: what these clients send is not read.
+    held: VecDeque<String>,
 }
 
 /// The client's end of a network connection.
@@ -151,6 +154,7 @@ impl Teller<'_> {
                 if !self.world.rule(hook::verdict(words)?) {
                     return Err("no question is open".into());
                 }
+                self.held.pop_front();
             }
             Action::Wait(time) => self.world.advance(*time),
         }
@@ -226,14 +230,24 @@ impl Teller<'_> {
         if let Some(client) = self.clients.get_mut(name) {
             // Who is not connected yet waits for the answer to that, and cannot send a PINGREQ before.
             let is_connecting = client.phase == Phase::Silent && step.expected_by(name) > 0;
-            client.gather(usize::from(is_connecting), self.world);
+            client.gather(
+                usize::from(is_connecting),
+                self.held.iter().any(|held| held == name),
+                self.world,
+            );
         }
     }
 
     /// Receives what came of the step. A PINGREQ to each who acted makes sure that the actions were handled; then one to
     /// everybody, that all was received.
     fn gather(&mut self, step: &Step) {
-        for (who, words) in self.world.heard() {
+        for (who, words) in self
+            .world
+            .heard(step.expected_by("hook") + step.expected_by("server"))
+        {
+            if let ("hook", [_, name, ..]) = (who, words.as_slice()) {
+                self.held.push_back(name.text.clone());
+            }
             self.others.entry(who).or_default().push(words);
         }
         for only_active in [true, false] {
@@ -241,7 +255,8 @@ impl Teller<'_> {
                 if client.phase == Phase::Closed || (only_active && !client.active) {
                     continue;
                 }
-                client.gather(step.expected_by(name), self.world);
+                let is_held = self.held.contains(name);
+                client.gather(step.expected_by(name), is_held, self.world);
             }
         }
     }
@@ -285,7 +300,8 @@ impl Teller<'_> {
 }
 
 impl Client {
-    fn gather(&mut self, expected: usize, world: &mut dyn World) {
+    /// Receives so many packets, and then all there are: a PINGREQ that is answered says so.
+    fn gather(&mut self, expected: usize, is_held: bool, world: &mut dyn World) {
         if world.is_immediate() {
             while self.receive(world) == Received::Bytes {}
             return;
@@ -296,7 +312,7 @@ impl Client {
                 return;
             }
         }
-        if self.phase == Phase::Live {
+        if self.phase == Phase::Live && !is_held {
             self.barrier(pings, world);
         }
     }

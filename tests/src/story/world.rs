@@ -75,8 +75,7 @@ pub trait World {
         unreachable!("{verdict:?} in a world that does not offer hooks");
     }
 
-    /// What others than clients received since the last call: questions for `hook`, answers for `server`.
-    fn heard(&mut self) -> Vec<(&'static str, Vec<Word>)> {
-        Vec::new()
-    }
+    /// What others than clients received since the last call: questions for `hook`, answers for `server`. Waits for so
+    /// many if this world takes time.
+    fn heard(&mut self, count: usize) -> Vec<(&'static str, Vec<Word>)>;
 }
