@@ -1,7 +1,10 @@
 //! Every story in every world that offers what it needs: one test each. [DESIGN, section 8]
 
 use sanderling_runtime::Builder;
-use sanderling_tests::{async_std::AsyncStd, story::{Direct, Manner, Questions, Socket, Story, World, tell}};
+use sanderling_tests::{
+    async_std::AsyncStd,
+    story::{Direct, Manner, Questions, Socket, Story, World, tell},
+};
 use std::{fs, path::PathBuf};
 
 include!(concat!(env!("OUT_DIR"), "/stories.rs"));
