@@ -47,7 +47,7 @@ pub fn put_ack(
 }
 
 /// Reads what follows the fixed header of an acknowledgement.
-#[inline]
+#[inline(always)]
 pub(super) fn read<'a>(
     packet: PacketType,
     version: Version,

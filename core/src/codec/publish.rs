@@ -55,6 +55,7 @@ pub fn publish_len(form: &PublishForm<'_>) -> usize {
 /// The topic has more than 65,535 bytes, or the packet more than 268,435,455: both are excluded by the limits under
 /// which the message was received.
 pub fn put_publish(out: &mut Vec<u8>, form: &PublishForm<'_>) -> usize {
+    debug_assert!(form.payload.len() <= form.payload_bytes);
     let remaining = form.body_len();
     assert!(
         remaining <= VARIABLE_MAX,
