@@ -1,5 +1,5 @@
-//! The text of a story: a header, then steps. What the steps mean is the business of [`act`](super::act) and
-//! [`render`](super::render).
+//! The text of a story: a header, then steps. What the steps mean is the business of [`act`] and
+//! [`render`].
 
 use super::{
     act,

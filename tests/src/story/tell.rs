@@ -420,6 +420,7 @@ fn difference(name: &str, from: usize, expected: &[String], got: &[String]) -> S
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Direct, Manner};
     use super::*;
 
     #[test]
@@ -434,5 +435,64 @@ mod tests {
         assert!(fits("connack success a=*", "connack success a=1"));
         assert!(!fits("connack success a=*", "connack success b=1"));
         assert!(!fits("connack success a=1 b=2", "connack success a=1"));
+    }
+
+    #[test]
+    fn what_is_missing_too_much_or_different_is_shown_with_its_line() {
+        for (steps, line, shown) in [
+            ("a: connect v311", 2, "  + a< connack accepted"),
+            (
+                "a: connect v311\na< connack accepted\na< pingresp",
+                4,
+                "  - a< pingresp",
+            ),
+            (
+                "a: connect v311\na< closed",
+                3,
+                "  - a< closed\n  + a< connack accepted",
+            ),
+            (
+                "a: connect v311\na: subscribe 1 x\na< connack accepted\na< suback 1 granted_qos_1",
+                5,
+                "    a< connack accepted\n  - a< suback 1 granted_qos_1\n  + a< suback 1 granted_qos_0",
+            ),
+            (
+                "a: opens v5\nb< closed",
+                3,
+                "b is not connected and receives nothing",
+            ),
+            (
+                "a: connect v311\na< connack accepted\nb: pingreq",
+                4,
+                "b is not connected",
+            ),
+            (
+                "a: connect v311\na< connack accepted\na: dance",
+                4,
+                "nothing that a client does",
+            ),
+        ] {
+            let failure = told(steps).unwrap_err().to_string();
+            assert!(
+                failure.starts_with(&format!("x.txt:{line}: Title\n")),
+                "{failure}"
+            );
+            assert!(failure.contains(shown), "{failure}");
+        }
+        told("a: connect v311\na< connack accepted").unwrap();
+    }
+
+    /// What others receive is expected just like what the acting client does.
+    #[test]
+    fn every_client_is_looked_at_after_every_step() {
+        let steps = "a: connect v311\na: subscribe 1 x\nb: connect v311\na< connack accepted\n\
+                     a< suback 1 granted_qos_0\nb< connack accepted\nb: publish x \"1\"";
+        let failure = told(steps).unwrap_err().to_string();
+        assert!(failure.contains("  + a< publish x \"1\""), "{failure}");
+    }
+
+    fn told(steps: &str) -> Result<(), Failure> {
+        let story = Story::parse("x.txt", &format!("# Title\n{steps}")).unwrap();
+        tell(&story, &mut Direct::new(&story.settings, Manner::Prompt, 0))
     }
 }
