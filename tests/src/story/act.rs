@@ -73,7 +73,7 @@ pub(super) fn packet(name: &str, words: &[Word], version: Version) -> Result<Vec
     }
 }
 
-/// `publish TOPIC PAYLOAD qos=1 retain` or `drain`.
+/// `publish TOPIC PAYLOAD qos=1 retain`, `statistics` or `drain`.
 ///
 /// # Errors
 /// What of the words is not understood.
@@ -83,6 +83,10 @@ pub(super) fn command(words: &[Word]) -> Result<Command, String> {
         "drain" => {
             words.end()?;
             Ok(Command::Drain)
+        }
+        "statistics" => {
+            words.end()?;
+            Ok(Command::Statistics)
         }
         "publish" => {
             let topic = words.next("a topic")?.text;
@@ -98,7 +102,9 @@ pub(super) fn command(words: &[Word]) -> Result<Command, String> {
                 properties,
             })))
         }
-        other => Err(format!("{other:?} is no command: publish, drain")),
+        other => Err(format!(
+            "{other:?} is no command: publish, statistics, drain"
+        )),
     }
 }
 

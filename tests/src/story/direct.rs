@@ -51,6 +51,16 @@ pub struct Direct {
     heard: Vec<(&'static str, Vec<Word>)>,
     requests: u64,
     trace: Vec<String>,
+    tally: Tally,
+}
+
+/// What the broker must have counted, too.
+#[derive(Debug, Default)]
+struct Tally {
+    bytes_received: u64,
+    bytes_sent: u64,
+    /// PUBLISH packets.
+    delivered: u64,
 }
 
 #[derive(Debug)]
@@ -98,6 +108,7 @@ impl Direct {
             heard: Vec::new(),
             requests: 0,
             trace: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -137,6 +148,7 @@ impl Direct {
                 Ok(Decoded::Packet { packet, len }) => {
                     conn.inbound = bytes[len..].to_vec();
                     let bytes = u32::try_from(len).expect("packets are limited to 256 MiB");
+                    self.tally.bytes_received += u64::from(bytes);
                     Event::Received {
                         conn: id,
                         packet,
@@ -161,6 +173,7 @@ impl Direct {
             let progress = self.flush() | self.close_ordered() | self.fire(self.now);
             if !progress && self.actions.is_empty() {
                 self.check_accounts();
+                self.check_counters();
                 return;
             }
         }
@@ -192,6 +205,7 @@ impl Direct {
                         if let Some(packet_id) = target.packet_id {
                             bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
                         }
+                        self.tally.delivered += 1;
                         self.output(target.conn, &bytes);
                     }
                 }
@@ -256,6 +270,7 @@ impl Direct {
             let _ = write!(line, " {byte:02x}");
         });
         self.trace.push(line);
+        self.tally.bytes_sent += bytes.len() as u64;
         if let Some(conn) = self.find(id) {
             conn.outbound.extend_from_slice(bytes);
             conn.unflushed += u32::try_from(bytes.len()).expect("frames are smaller than 4 GiB");
@@ -320,6 +335,43 @@ impl Direct {
             let _ = self.handle(Event::TimerFired);
         }
         due
+    }
+
+    /// The counters agree with what was seen from outside.
+    fn check_counters(&self) {
+        let view = self.broker.view();
+        let counted = view.statistics();
+        let Tally {
+            bytes_received,
+            bytes_sent,
+            delivered,
+        } = self.tally;
+        assert_eq!(counted.bytes_received, bytes_received, "bytes received");
+        assert_eq!(counted.bytes_sent, bytes_sent, "bytes sent");
+        assert_eq!(
+            counted.messages_sent.iter().sum::<u64>(),
+            delivered,
+            "messages sent"
+        );
+        let open = self
+            .conns
+            .iter()
+            .filter(|conn| conn.phase != Phase::Closed)
+            .count();
+        assert_eq!(counted.connections_current as usize, open, "connections");
+        let active = view
+            .sessions()
+            .filter(|(_, is_connected)| *is_connected)
+            .count();
+        assert_eq!(
+            counted.sessions_active_current as usize, active,
+            "active sessions"
+        );
+        let inactive = view.sessions().count() - active;
+        assert_eq!(
+            counted.sessions_inactive_current as usize, inactive,
+            "inactive sessions"
+        );
     }
 
     /// I21: the broker's account of each connection is what the network has not taken.

@@ -5,6 +5,7 @@ use sanderling_core::{
     broker::Answer,
     packet::{Ack, ConnAck, Disconnect, Publish, QoS, ServerPacket, SubAck, UnsubAck, Version},
     reason::ReasonCode,
+    stats::Statistics,
 };
 
 /// A packet, all of it: name, fields in the order of the standard, properties.
@@ -41,9 +42,74 @@ pub(super) fn answer(answer: &Answer) -> Vec<Word> {
         Answer::InvalidTopic(_) => vec![Word::plain("invalid_topic")],
         Answer::TopicTooDeep => vec![Word::plain("topic_too_deep")],
         Answer::TooLarge => vec![Word::plain("too_large")],
-        Answer::Statistics(_) => vec![Word::plain("statistics")],
+        Answer::Statistics(statistics) => counters(statistics),
         Answer::Drained => vec![Word::plain("drained")],
     }
+}
+
+/// All counters; those by QoS as `1,0,2`. An expectation names the ones it is about.
+fn counters(statistics: &Statistics) -> Vec<Word> {
+    let by_qos = |[zero, one, two]: [u64; 3]| format!("{zero},{one},{two}");
+    let mut words = vec![Word::plain("statistics")];
+    let Statistics {
+        packets_received: _,
+        packets_sent: _,
+        bytes_received: _,
+        bytes_sent: _,
+        messages_received,
+        messages_sent,
+        messages_dropped,
+        connections_opened,
+        connections_current,
+        clients_connected,
+        clients_disconnected,
+        connects_refused,
+        protocol_errors,
+        sessions_active_current,
+        sessions_inactive_current,
+        sessions_expired,
+        subscriptions_current,
+        subscriptions_made,
+        messages_queued_current,
+        queued_bytes_current,
+        retained_refused,
+        retained_current,
+        verdicts_late,
+    } = statistics;
+    for (name, counts) in [
+        ("messages_received", messages_received),
+        ("messages_sent", messages_sent),
+        ("messages_dropped", messages_dropped),
+    ] {
+        words.push(Word::pair(name, by_qos(*counts)));
+    }
+    for (name, count) in [
+        ("connections_opened", *connections_opened),
+        ("connections_current", u64::from(*connections_current)),
+        ("clients_connected", *clients_connected),
+        ("clients_disconnected", *clients_disconnected),
+        ("connects_refused", *connects_refused),
+        ("protocol_errors", *protocol_errors),
+        (
+            "sessions_active_current",
+            u64::from(*sessions_active_current),
+        ),
+        (
+            "sessions_inactive_current",
+            u64::from(*sessions_inactive_current),
+        ),
+        ("sessions_expired", *sessions_expired),
+        ("subscriptions_current", u64::from(*subscriptions_current)),
+        ("subscriptions_made", *subscriptions_made),
+        ("messages_queued_current", *messages_queued_current),
+        ("queued_bytes_current", *queued_bytes_current),
+        ("retained_refused", *retained_refused),
+        ("retained_current", u64::from(*retained_current)),
+        ("verdicts_late", *verdicts_late),
+    ] {
+        words.push(Word::pair(name, count));
+    }
+    words
 }
 
 fn connack(packet: &ConnAck<'_>, version: Version) -> Vec<Word> {

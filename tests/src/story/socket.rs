@@ -161,7 +161,10 @@ impl World for Socket {
                 self.handle.stop();
                 Answer::Drained
             }
-            other => unreachable!("stories do not order {other:?}"),
+            Command::Statistics => match self.handle.statistics() {
+                Ok(statistics) => Answer::Statistics(Box::new(statistics)),
+                Err(error) => panic!("the broker does not answer: {error}"),
+            },
         };
         self.answers.push(render::answer(&answer));
     }
