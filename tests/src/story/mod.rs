@@ -8,6 +8,8 @@
 #![doc = include_str!("../../stories/README.md")]
 
 mod act;
+mod client;
+mod compare;
 mod direct;
 mod hook;
 mod property;

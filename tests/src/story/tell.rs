@@ -1,25 +1,18 @@
 //! The teller: performs a story's actions in a world and compares what is received with what the story says.
 
 use super::{
-    act, hook, render,
+    act,
+    client::{Client, Phase},
+    compare::{difference, fits},
+    hook,
     script::{Action, Line, Step, Story},
     word::{Word, join},
-    world::{Ending, Peer, Received, World},
+    world::{Ending, World},
 };
-use sanderling_core::{
-    codec::{DecodeLimits, Decoded, FromServer},
-    packet::{ServerPacket, Version},
-    reason::ReasonCode,
-};
+use sanderling_core::packet::Version;
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt::{self, Write},
-};
-
-/// Clients of stories take what comes.
-const UNLIMITED: DecodeLimits = DecodeLimits {
-    first_packet_bytes_max: u32::MAX,
-    packet_bytes_max: u32::MAX,
+    fmt,
 };
 
 /// Why a story does not hold.
@@ -72,38 +65,6 @@ struct Teller<'a> {
     others: BTreeMap<&'static str, Vec<Vec<Word>>>,
     /// Client identifiers in open questions, oldest first: what these clients send is not read.
     held: VecDeque<String>,
-}
-
-/// The client's end of a network connection.
-struct Client {
-    peer: Peer,
-    decoder: FromServer,
-    bytes: Vec<u8>,
-    /// What came in this step: packets, then `closed`.
-    received: Vec<Vec<Word>>,
-    version: Version,
-    phase: Phase,
-    /// Whether it did something in this step.
-    active: bool,
-    /// PINGREQs of the story that were not answered yet.
-    pings: usize,
-}
-
-/// ```text
-/// Silent --CONNACK--> Live --DISCONNECT or raw bytes--> Unsure
-///    |                  |                                  |
-///    +------------------+----------------------------------+--> Closed
-/// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    /// Nothing but a CONNECT may be sent.
-    Silent,
-    /// A PINGREQ may be sent, and will be answered.
-    Live,
-    /// A PINGREQ would be out of place.
-    Unsure,
-    /// The broker has closed the connection.
-    Closed,
 }
 
 type Wrong = (usize, String);
@@ -171,16 +132,7 @@ impl Teller<'_> {
                 "{name} is connected already; another name, or `{name}: closes`"
             ));
         }
-        let client = Client {
-            peer: self.world.open(),
-            decoder: FromServer::new(version, UNLIMITED),
-            bytes: Vec::new(),
-            received: Vec::new(),
-            version,
-            phase: Phase::Silent,
-            active: true,
-            pings: 0,
-        };
+        let client = Client::new(self.world.open(), version);
         self.clients.insert(name.into(), client);
         Ok(())
     }
@@ -299,148 +251,10 @@ impl Teller<'_> {
     }
 }
 
-impl Client {
-    /// Receives so many packets, and then all there are: a PINGREQ that is answered says so.
-    fn gather(&mut self, expected: usize, is_held: bool, world: &mut dyn World) {
-        if world.is_immediate() {
-            while self.receive(world) == Received::Bytes {}
-            return;
-        }
-        let pings = core::mem::take(&mut self.pings);
-        while self.received.len() < expected && self.phase != Phase::Closed {
-            if self.receive(world) == Received::Nothing {
-                return;
-            }
-        }
-        if self.phase == Phase::Live && !is_held {
-            self.barrier(pings, world);
-        }
-    }
-
-    /// Sends a PINGREQ and receives until it is answered.
-    fn barrier(&mut self, pings: usize, world: &mut dyn World) {
-        let answered = |received: &[Vec<Word>]| {
-            received
-                .iter()
-                .filter(|words| words[0].is("pingresp"))
-                .count()
-        };
-        // Those of the story that came already in the first of two rounds stay where they are.
-        let wanted = pings.max(answered(&self.received)) + 1;
-        world.send(self.peer, &act::PINGREQ);
-        while answered(&self.received) < wanted && self.phase != Phase::Closed {
-            if self.receive(world) == Received::Nothing {
-                return;
-            }
-        }
-        if answered(&self.received) == wanted
-            && let Some(at) = self
-                .received
-                .iter()
-                .rposition(|words| words[0].is("pingresp"))
-        {
-            self.received.remove(at);
-        }
-    }
-
-    fn receive(&mut self, world: &mut dyn World) -> Received {
-        if self.phase == Phase::Closed {
-            return Received::Nothing;
-        }
-        let came = world.receive(self.peer, &mut self.bytes);
-        self.decode();
-        if came == Received::Closed {
-            if !self.bytes.is_empty() {
-                self.received.push(vec![
-                    Word::plain("part_of_a_packet"),
-                    Word::bytes(&self.bytes),
-                ]);
-            }
-            self.received.push(vec![Word::plain("closed")]);
-            self.phase = Phase::Closed;
-        }
-        came
-    }
-
-    fn decode(&mut self) {
-        while !self.bytes.is_empty() {
-            match self.decoder.decode(&self.bytes) {
-                Ok(Decoded::Packet { packet, len }) => {
-                    if let ServerPacket::ConnAck(connack) = &packet
-                        && connack.reason == ReasonCode::SUCCESS
-                    {
-                        self.phase = Phase::Live;
-                    }
-                    self.received.push(render::packet(&packet, self.version));
-                    self.bytes.drain(..len);
-                }
-                Ok(Decoded::Need(_)) => return,
-                Err(error) => {
-                    let bytes = core::mem::take(&mut self.bytes);
-                    self.received.push(vec![
-                        Word::plain("not_mqtt"),
-                        Word::plain(error),
-                        Word::bytes(&bytes),
-                    ]);
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// True if `got` is what `expected` says. Of the counters only those that are named matter.
-fn fits(expected: &[Word], got: &[Word]) -> bool {
-    if got.first().is_some_and(|word| word.is("statistics")) {
-        return expected.iter().all(|word| got.contains(word));
-    }
-    let (expected, open) = match expected.split_last() {
-        Some((last, rest)) if last.is("..") => (rest, true),
-        _ => (expected, false),
-    };
-    let enough = got.len() == expected.len() || (open && got.len() > expected.len());
-    enough
-        && expected.iter().zip(got).all(|(expected, got)| {
-            expected == got
-                || (expected.key.is_some() && expected.key == got.key && expected.text == "*")
-        })
-}
-
-/// What `name` was to receive and what it did, from the first that differs on.
-fn difference(name: &str, from: usize, expected: &[String], got: &[String]) -> String {
-    let mut text = format!("{name} received something else (- expected, + received):\n");
-    for same in &got[..from] {
-        let _ = writeln!(text, "    {name}< {same}");
-    }
-    for missing in &expected[from..] {
-        let _ = writeln!(text, "  - {name}< {missing}");
-    }
-    for extra in &got[from..] {
-        let _ = writeln!(text, "  + {name}< {extra}");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Direct, Manner};
     use super::*;
-
-    #[test]
-    fn an_expectation_is_complete_unless_it_says_otherwise() {
-        let fits = |expected: &str, got: &str| {
-            fits(&Word::split(expected).unwrap(), &Word::split(got).unwrap())
-        };
-        assert!(fits("connack success a=1", "connack success a=1"));
-        assert!(!fits("connack success", "connack success a=1"));
-        assert!(fits("connack success ..", "connack success a=1"));
-        assert!(fits("connack success ..", "connack success"));
-        assert!(fits("connack success a=*", "connack success a=1"));
-        assert!(!fits("connack success a=*", "connack success b=1"));
-        assert!(!fits("connack success a=1 b=2", "connack success a=1"));
-        assert!(fits("statistics b=2", "statistics a=1 b=2"));
-        assert!(!fits("statistics b=1", "statistics a=1 b=2"));
-    }
 
     #[test]
     fn what_is_missing_too_much_or_different_is_shown_with_its_line() {

@@ -1,6 +1,9 @@
 //! The simplest driver there is: no sockets, no clock, one broker called by hand. It keeps the contract of
 //! [`Broker`] to the letter, and checks that the broker keeps its side.
 
+mod check;
+mod conn;
+
 use super::{
     hook, render,
     script::Need,
@@ -8,6 +11,8 @@ use super::{
     word::Word,
     world::{Ending, Peer, Received, World},
 };
+use check::Tally;
+use conn::{Conn, Phase};
 use sanderling_core::{
     broker::{Action, Actions, Broker, Close, CloseCause, Command, Event, Flow, Frame, Link, Seed},
     codec::{DecodeLimits, Decoded, FromClient},
@@ -52,40 +57,6 @@ pub struct Direct {
     requests: u64,
     trace: Vec<String>,
     tally: Tally,
-}
-
-/// What the broker must have counted, too.
-#[derive(Debug, Default)]
-struct Tally {
-    bytes_received: u64,
-    bytes_sent: u64,
-    /// PUBLISH packets.
-    delivered: u64,
-}
-
-#[derive(Debug)]
-struct Conn {
-    id: ConnId,
-    decoder: FromClient,
-    /// Received and not decoded.
-    inbound: Vec<u8>,
-    /// Sent and not read by the client.
-    outbound: Vec<u8>,
-    /// Sent and not reported as flushed.
-    unflushed: u32,
-    is_held: bool,
-    is_stalled: bool,
-    is_malformed: bool,
-    phase: Phase,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Open,
-    /// The broker has ordered it to close.
-    Ordered(Close),
-    /// `Closed` was reported.
-    Closed,
 }
 
 impl Direct {
@@ -335,56 +306,6 @@ impl Direct {
             let _ = self.handle(Event::TimerFired);
         }
         due
-    }
-
-    /// The counters agree with what was seen from outside.
-    fn check_counters(&self) {
-        let view = self.broker.view();
-        let counted = view.statistics();
-        let Tally {
-            bytes_received,
-            bytes_sent,
-            delivered,
-        } = self.tally;
-        assert_eq!(counted.bytes_received, bytes_received, "bytes received");
-        assert_eq!(counted.bytes_sent, bytes_sent, "bytes sent");
-        assert_eq!(
-            counted.messages_sent.iter().sum::<u64>(),
-            delivered,
-            "messages sent"
-        );
-        let open = self
-            .conns
-            .iter()
-            .filter(|conn| conn.phase != Phase::Closed)
-            .count();
-        assert_eq!(counted.connections_current as usize, open, "connections");
-        let active = view
-            .sessions()
-            .filter(|(_, is_connected)| *is_connected)
-            .count();
-        assert_eq!(
-            counted.sessions_active_current as usize, active,
-            "active sessions"
-        );
-        let inactive = view.sessions().count() - active;
-        assert_eq!(
-            counted.sessions_inactive_current as usize, inactive,
-            "inactive sessions"
-        );
-    }
-
-    /// I21: the broker's account of each connection is what the network has not taken.
-    fn check_accounts(&self) {
-        for conn in &self.conns {
-            if let Some(bytes) = self.broker.view().outbound_bytes(conn.id) {
-                assert_eq!(
-                    bytes, conn.unflushed,
-                    "the account of connection {}",
-                    conn.id
-                );
-            }
-        }
     }
 }
 
