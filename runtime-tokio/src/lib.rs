@@ -1,4 +1,4 @@
-//! Drives the [Sanderling](sanderling_core) MQTT broker inside a [tokio](::tokio) application.
+//! Drives the [Sanderling](sanderling_core) MQTT broker inside a [tokio] application.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

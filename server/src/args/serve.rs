@@ -8,8 +8,8 @@ pub(crate) struct ServeArgs {
     /// Serve MQTT on this address; may be given many times.
     ///
     /// The host may be a name, an IPv4 address or an IPv6 address in brackets; port 0 takes a free one. Each address is
-    /// printed as `listening on mqtt://HOST:PORT` once it accepts connections. Without this option: 127.0.0.1:1883 and
-    /// [::1]:1883, so that only programs on this machine can connect.
+    /// printed as `listening on mqtt://HOST:PORT` once it accepts connections. Without this option:
+    /// `127.0.0.1:1883` and `[::1]:1883`, so that only programs on this machine can connect.
     #[arg(long, value_name = "HOST:PORT", value_parser = parse_listen)]
     pub(crate) listen: Vec<String>,
 
