@@ -114,8 +114,9 @@ impl Handle {
     /// Has the broker stop: listeners are closed, wills published, clients told, connections ended. Returns at once;
     /// the driver ends soon after, whatever clients do.
     pub fn stop(&self) {
-        self.inbox.lock().stop = true;
-        self.inbox.wake.wake();
+        let mut mail = self.inbox.lock();
+        mail.stop = true;
+        self.inbox.posted(mail);
     }
 
     fn ask(&self, command: Command) -> Result<Answer, HandleError> {
@@ -135,8 +136,7 @@ impl Handle {
         }
         let (reply, answer) = oneshot::channel();
         mail.commands.push_back((command, reply));
-        drop(mail);
-        self.inbox.wake.wake();
+        self.inbox.posted(mail);
         Ok(answer)
     }
 }
@@ -181,8 +181,11 @@ impl Reply {
 
     fn send(&mut self, verdict: Verdict) {
         if let Some(inbox) = self.inbox.take() {
-            inbox.lock().verdicts.push((self.ticket, verdict));
-            inbox.wake.wake();
+            let mut mail = inbox.lock();
+            if !mail.closed {
+                mail.verdicts.push((self.ticket, verdict));
+                inbox.posted(mail);
+            }
         }
     }
 }
@@ -219,6 +222,8 @@ pub(crate) struct Mail {
     /// No more than there are open tickets.
     pub(crate) verdicts: Vec<(Ticket, Verdict)>,
     pub(crate) stop: bool,
+    /// The driver was woken and has not taken this yet.
+    woken: bool,
     closed: bool,
 }
 
@@ -243,12 +248,26 @@ impl Inbox {
         )
     }
 
+    /// Wakes the driver, unless it was woken for earlier mail.
+    fn posted(&self, mut mail: MutexGuard<'_, Mail>) {
+        let is_first = !core::mem::replace(&mut mail.woken, true);
+        drop(mail);
+        if is_first {
+            self.wake.wake();
+        }
+    }
+
     /// From now on calls fail with `Stopped`.
     pub(crate) fn close(&self) {
-        *self.lock() = Mail {
-            closed: true,
-            ..Mail::default()
-        };
+        let mail = core::mem::replace(
+            &mut *self.lock(),
+            Mail {
+                closed: true,
+                ..Mail::default()
+            },
+        );
+        // Those who wait are told here, after the lock was given back: they may call again at once.
+        drop(mail);
     }
 
     fn lock(&self) -> MutexGuard<'_, Mail> {
@@ -262,10 +281,10 @@ thread_local! {
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks this thread as running inside the broker.
+/// Marks this thread as running inside a broker, or not. Returns whether it did before.
 #[inline]
-pub(crate) fn set_in_turn(in_turn: bool) {
-    IN_TURN.set(in_turn);
+pub(crate) fn set_in_turn(in_turn: bool) -> bool {
+    IN_TURN.replace(in_turn)
 }
 
 #[cfg(test)]

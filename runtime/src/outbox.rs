@@ -78,7 +78,10 @@ impl Outbox {
     pub fn copy_first(&self) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let count = self.slices(&mut slices);
-        slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect()
+        slices[..count]
+            .iter()
+            .flat_map(|slice| slice.iter().copied())
+            .collect()
     }
 
     /// Takes off the first `bytes` bytes: they were written.

@@ -115,13 +115,14 @@ pub struct Actions {
     targets: Vec<Target>,
     arena: Vec<u8>,
     tails: Vec<Bytes>,
+    tail_bytes: usize,
 }
 
 /// Bytes of arena that stay allocated across turns.
 const ARENA_KEPT_BYTES: usize = 1 << 20;
 /// Orders and targets that stay allocated across turns.
 const LIST_KEPT: usize = 1 << 16;
-/// Bytes of arena, targets, or orders after which a driver should perform before it reads on.
+/// Bytes in arena and tails, targets, or orders after which a driver should perform before it reads on.
 const FULL_BYTES: usize = 256 << 10;
 const FULL_COUNT: usize = 16 << 10;
 
@@ -162,7 +163,7 @@ impl Actions {
 
     /// True when so much has piled up that it should be performed before more is read.
     pub fn is_full(&self) -> bool {
-        self.arena.len() >= FULL_BYTES
+        self.arena.len() + self.tail_bytes >= FULL_BYTES
             || self.targets.len() >= FULL_COUNT
             || self.list.len() >= FULL_COUNT
     }
@@ -173,6 +174,7 @@ impl Actions {
         self.targets.clear();
         self.arena.clear();
         self.tails.clear();
+        self.tail_bytes = 0;
         self.list.shrink_to(LIST_KEPT);
         self.targets.shrink_to(LIST_KEPT);
         self.arena.shrink_to(ARENA_KEPT_BYTES);
@@ -212,6 +214,7 @@ impl Actions {
     pub(crate) fn frame(&mut self, start: usize, tail: Option<Bytes>) -> Frame {
         let tail = match tail {
             Some(tail) => {
+                self.tail_bytes += tail.len();
                 self.tails.push(tail);
                 offset(self.tails.len())
             }

@@ -45,6 +45,8 @@ pub(super) struct Connection<S> {
     pub(super) closing: Option<Close>,
     /// Its writing side is shut down.
     pub(super) shut_down: bool,
+    /// The socket takes nothing until the driver says that it does.
+    pub(super) full: bool,
     /// Writing failed; what can still be read is read.
     pub(super) broken: bool,
     pub(super) to_the_end: bool,
@@ -78,6 +80,7 @@ impl<S: Socket> Connection<S> {
             flushed: 0,
             closing: None,
             shut_down: false,
+            full: false,
             broken: false,
             to_the_end: false,
             malformed: false,
@@ -111,9 +114,13 @@ impl<S: Socket> Connection<S> {
         }
     }
 
-    /// Writes what the socket takes.
+    /// Writes what the socket takes. One that is full is not tried again: that would cost a call of the system for each
+    /// message to a reader that has stopped reading.
     pub(super) fn write(&mut self) -> Written {
         while !self.outbox.is_empty() {
+            if self.full {
+                return Written::Some;
+            }
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = self.outbox.slices(&mut slices);
             let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
@@ -123,11 +130,11 @@ impl<S: Socket> Connection<S> {
                     self.flushed +=
                         u32::try_from(written).expect("an outbox holds less than 4 GiB");
                     if written < offered {
-                        return Written::Some;
+                        self.fill();
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Some,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.fill(),
                 Err(_) => {
                     self.broken = true;
                     self.outbox.clear();
@@ -136,5 +143,10 @@ impl<S: Socket> Connection<S> {
             }
         }
         Written::All
+    }
+
+    fn fill(&mut self) {
+        self.full = true;
+        self.socket.output_waits();
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 use connection::{Connection, Written};
 use sanderling_core::{
-    broker::{Actions, Answer, Broker, CloseCause, Command, Event, Flow, Link},
+    broker::{Actions, Answer, Broker, Close, CloseCause, Command, Event, Flow, Link},
     config::{Config, Limits},
     hooks::HookChain,
     id::{ConnId, RequestId},
@@ -39,6 +39,8 @@ use std::{
 pub const READ_BUFFER_BYTES: usize = 64 << 10;
 /// Reads from one connection in one turn.
 const READS_PER_TURN: usize = 2;
+/// How often the orders may fill up because of what one connection sent in one turn: messages to very many receivers.
+const FULL_PER_TURN: usize = 8;
 /// Rounds of writing in one turn; what is left then comes in the next.
 const ROUNDS_PER_TURN: usize = 8;
 /// From the order to close a connection to its end, if its peer does not do its part.
@@ -76,6 +78,8 @@ pub struct Engine<S> {
     touched: Vec<ConnId>,
     /// Connections to read from although no readiness will be reported.
     ready: VecDeque<ConnId>,
+    /// Connections that were written to before the end of the turn; the broker was not told yet.
+    early: Vec<ConnId>,
     /// Connections that were ordered to close, by their deadline.
     closing: VecDeque<(Instant, ConnId)>,
     /// When the broker wants to hear `TimerFired`.
@@ -139,6 +143,7 @@ impl<S: Socket> Engine<S> {
             connections: Slots::default(),
             touched: Vec::new(),
             ready: VecDeque::new(),
+            early: Vec::new(),
             closing: VecDeque::new(),
             timer: None,
             accept_at: None,
@@ -271,20 +276,21 @@ impl<S: Socket> Engine<S> {
     /// Reads from a connection, a bounded amount, into the buffer lent, and tells the broker what came.
     pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) -> Pulled {
         let _guard = InTurn::enter();
-        self.receive_quietly(conn, &[]);
+        let mut budget = FULL_PER_TURN;
+        let mut goes_on = self.receive_quietly(conn, &[], &mut budget);
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(conn) else {
                 return Pulled::Ended;
             };
-            if connection.held {
+            if !goes_on {
                 return Pulled::Later;
             }
             let cause = match connection.socket.read(buffer) {
-                Ok(0) => CloseCause::PeerClosed,
+                Ok(0) => return self.peer_closed(conn),
                 Ok(len) => {
                     let drained = len < buffer.len() && !connection.must_read_to_the_end();
-                    self.receive_quietly(conn, &buffer[..len]);
-                    if drained {
+                    goes_on = self.receive_quietly(conn, &buffer[..len], &mut budget);
+                    if drained && goes_on {
                         return Pulled::Drained;
                     }
                     continue;
@@ -298,7 +304,9 @@ impl<S: Socket> Engine<S> {
             self.end(conn, cause);
             return Pulled::Ended;
         }
-        self.make_ready(conn);
+        if goes_on {
+            self.make_ready(conn);
+        }
         Pulled::Later
     }
 
@@ -308,23 +316,34 @@ impl<S: Socket> Engine<S> {
     /// beginning with an empty slice.
     pub fn receive(&mut self, conn: ConnId, input: &[u8]) -> bool {
         let _guard = InTurn::enter();
-        self.receive_quietly(conn, input);
-        self.connections
-            .get(conn)
-            .is_some_and(|connection| !connection.held)
+        self.receive_quietly(conn, input, &mut FULL_PER_TURN.clone())
     }
 
-    fn receive_quietly(&mut self, conn: ConnId, mut input: &[u8]) {
+    /// Tells the broker what came and obeys what it orders. False if no more may come now: the connection is held, or
+    /// the budget has ended and it stands on the list of ready ones, or it is not there any more.
+    fn receive_quietly(&mut self, conn: ConnId, input: &[u8], budget: &mut usize) -> bool {
+        let goes_on = self.decode(conn, input, budget);
+        // Orders are obeyed while what they send is at hand, and so that accounts are right before the next connection.
+        self.perform();
+        goes_on
+    }
+
+    fn decode(&mut self, conn: ConnId, mut input: &[u8], budget: &mut usize) -> bool {
         loop {
             let Some(connection) = self.connections.get_mut(conn) else {
-                return;
+                return false;
             };
             if connection.is_deaf() {
-                return;
+                return true;
             }
             if connection.held {
                 connection.pipeline.stash(input);
-                return;
+                return false;
+            }
+            if *budget == 0 {
+                connection.pipeline.stash(input);
+                self.make_ready(conn);
+                return false;
             }
             let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
             let next = connection
@@ -344,12 +363,13 @@ impl<S: Socket> Engine<S> {
                     }
                 });
             match next {
-                None => return,
+                None => return true,
                 Some(Ok(Flow::Continue)) => {}
                 Some(Ok(Flow::Hold)) => connection.held = true,
                 Some(Err(_)) => connection.malformed = true,
             }
             if self.actions.is_full() {
+                *budget -= 1;
                 self.perform();
             }
         }
@@ -365,17 +385,38 @@ impl<S: Socket> Engine<S> {
 
     /// The socket takes bytes again.
     pub fn writable(&mut self, conn: ConnId) {
-        if let Some(connection) = self.connections.get_mut(conn)
-            && connection.has_business()
-        {
-            connection.touch(conn, &mut self.touched);
+        if let Some(connection) = self.connections.get_mut(conn) {
+            connection.full = false;
+            if connection.has_business() {
+                connection.touch(conn, &mut self.touched);
+            }
         }
     }
 
     /// A connection has ended in a way the driver noticed itself.
     pub fn ended(&mut self, conn: ConnId, cause: CloseCause) {
         let _guard = InTurn::enter();
-        self.end(conn, cause);
+        if cause == CloseCause::PeerClosed {
+            self.peer_closed(conn);
+        } else {
+            self.end(conn, cause);
+        }
+    }
+
+    /// The peer sends no more, but it may still read: it is offered what it is owed.
+    fn peer_closed(&mut self, conn: ConnId) -> Pulled {
+        self.perform();
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Pulled::Ended;
+        };
+        if connection.write() == Written::Some && connection.closing.is_some() {
+            // Nothing is left to linger for.
+            connection.closing = Some(Close::Flush);
+            connection.touch(conn, &mut self.touched);
+            return Pulled::Later;
+        }
+        self.end(conn, CloseCause::PeerClosed);
+        Pulled::Ended
     }
 
     /// Connections that have not ended.
@@ -458,18 +499,21 @@ impl<S> Drop for Engine<S> {
     }
 }
 
-/// While it lives, this thread counts as running inside the broker.
-struct InTurn;
+/// While it lives, this thread counts as running inside a broker.
+struct InTurn {
+    /// It did before: this broker was called by a hook of another one.
+    before: bool,
+}
 
 impl InTurn {
     fn enter() -> Self {
-        set_in_turn(true);
-        Self
+        let before = set_in_turn(true);
+        Self { before }
     }
 }
 
 impl Drop for InTurn {
     fn drop(&mut self) {
-        set_in_turn(false);
+        set_in_turn(self.before);
     }
 }

@@ -14,6 +14,9 @@ const EARLY_WRITE_BYTES: usize = 64 << 10;
 impl<S: Socket> Engine<S> {
     /// Obeys the orders that have piled up.
     pub(super) fn perform(&mut self) {
+        if self.actions.is_empty() {
+            return;
+        }
         let actions = core::mem::take(&mut self.actions);
         for action in actions.list() {
             match action {
@@ -71,6 +74,19 @@ impl<S: Socket> Engine<S> {
         }
         self.actions = actions;
         self.actions.clear();
+        while let Some(conn) = self.early.pop() {
+            self.report_flushed(conn);
+        }
+    }
+
+    /// Tells the broker what a connection has taken since the last report.
+    fn report_flushed(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn)
+            && connection.flushed > 0
+        {
+            let bytes = core::mem::take(&mut connection.flushed);
+            self.tell(Event::Flushed { conn, bytes });
+        }
     }
 
     /// Adds output for a connection.
@@ -89,8 +105,9 @@ impl<S: Socket> Engine<S> {
         }
         push(&mut connection.outbox);
         connection.touch(conn, &mut self.touched);
-        if connection.outbox.len() >= EARLY_WRITE_BYTES {
+        if connection.outbox.len() >= EARLY_WRITE_BYTES && !connection.full {
             connection.write();
+            self.early.push(conn);
         }
     }
 
@@ -121,24 +138,20 @@ impl<S: Socket> Engine<S> {
             };
             connection.touched = false;
             let written = connection.write();
-            let flushed = core::mem::take(&mut connection.flushed);
             match written {
                 Written::All => release_memory(connection, &mut self.spare),
-                Written::Some => connection.socket.output_waits(),
-                Written::Failed => {}
+                Written::Some | Written::Failed => {}
             }
             let broken = connection.broken;
-            if flushed > 0 {
-                self.tell(Event::Flushed {
-                    conn,
-                    bytes: flushed,
-                });
-            }
+            self.report_flushed(conn);
             if broken {
                 // It is read to its end: a DISCONNECT may stand in there.
                 self.make_ready(conn);
             }
             self.go_on_closing(conn);
+            if self.actions.is_full() {
+                self.perform();
+            }
         }
         touched.clear();
         if self.touched.is_empty() {
@@ -181,6 +194,8 @@ impl<S: Socket> Engine<S> {
             return;
         };
         connection.outbox.consume(bytes);
+        // A driver that writes itself is told again when there is something after nothing.
+        connection.full &= !connection.outbox.is_empty();
         connection.flushed += u32::try_from(bytes).expect("an outbox holds less than 4 GiB");
         connection.touch(conn, &mut self.touched);
     }
