@@ -1,4 +1,4 @@
-//! Drives the [Sanderling](sanderling_core) MQTT broker with [mio](::mio): one thread, one loop, the lowest latency.
+//! Drives the [Sanderling](sanderling_core) MQTT broker with [mio]: one thread, one loop, the lowest latency.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
