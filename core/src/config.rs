@@ -55,6 +55,10 @@ pub struct Limits {
     /// QoS 2 messages from one 5.0 client that await their PUBREL; it is told. The 65,535 packet identifiers bound
     /// older clients.
     pub receive_maximum: u16,
+    /// Topic aliases that one client may bind; 5.0 clients are told. Each costs no more than a topic name.
+    pub topic_alias_maximum: u16,
+    /// Topic aliases that the broker binds towards one client; the client's Topic Alias Maximum if that is lower.
+    pub topic_aliases_to_client_max: u16,
     /// QoS 1 and 2 messages to one client that await their end; the client's Receive Maximum if that is lower.
     pub inflight_max: u16,
     /// QoS 2 messages to one 3.1 or 3.1.1 client between PUBREC and PUBCOMP; then the window counts as full.
@@ -91,6 +95,8 @@ impl Default for Limits {
             sessions_max: 1_000_000,
             subscriptions_per_session_max: 100_000,
             receive_maximum: 1024,
+            topic_alias_maximum: 16,
+            topic_aliases_to_client_max: 16,
             inflight_max: 1024,
             awaiting_release_max: 1024,
             queue_messages_max: 0,

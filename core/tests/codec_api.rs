@@ -147,6 +147,7 @@ fn a_form_becomes_the_packet_it_describes() {
         properties: properties.as_properties(),
         message_expiry_interval: Some(4),
         subscription_identifiers: &[5, 268_435_455],
+        topic_alias: None,
     };
     let mut out = vec![0xFF; 3];
     let at = 3 + put_publish(&mut out, &form);

@@ -321,6 +321,7 @@ fn written_hot(packet: &ServerPacket<'_>, version: Version) -> Option<Vec<u8>> {
                 properties: publish.properties,
                 message_expiry_interval: None,
                 subscription_identifiers: &[],
+                topic_alias: None,
             };
             let at = put_publish(&mut out, &form);
             assert_eq!(out.len(), publish_len(&form));

@@ -5,6 +5,7 @@
 use super::{
     Action, Actions, Broker, Close, Flow, Link,
     consult::{self, Open, SoFar},
+    form::PACKET_BYTES_MAX,
     permit::{self, Judged},
     state::Due,
 };
@@ -18,7 +19,7 @@ use crate::{
         Will,
     },
     reason::ReasonCode,
-    session::KeptWill,
+    session::{KeptWill, aliases},
     topic,
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
@@ -270,16 +271,22 @@ impl Broker {
     /// Ties connection and session together, and keeps what the CONNECT says.
     fn enter(&mut self, conn: ConnId, number: u32, connect: &Connect<'_>) {
         let now = self.state.now;
-        let packet_bytes_max = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        let asked = connect.properties.maximum_packet_size();
+        let packet_bytes_max = asked.unwrap_or(PACKET_BYTES_MAX).min(PACKET_BYTES_MAX);
         let expiry_s = self.granted_expiry_s(connect);
         let limits = &self.state.config.limits;
         let receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
         let inflight_max = limits.inflight_max.min(receive_maximum).max(1);
+        let aliases_max = connect.properties.topic_alias_maximum().unwrap_or(0);
+        let aliases_max = aliases_max.min(limits.topic_aliases_to_client_max);
         let session = self.state.sessions.get_mut(number);
         session.version = connect.version;
         session.username = connect.username.map(Into::into);
         session.expiry_s = expiry_s;
         session.inflight_max = inflight_max;
+        session.inbound_aliases = aliases::Inbound::default();
+        session.outbound_aliases =
+            (aliases_max > 0).then(|| aliases::Outbound::new(aliases_max).into());
         session.will = connect.will.as_ref().map(|will| Box::new(keep_will(will)));
         let timers = [session.timer.take(), session.will_timer.take()];
         for timer in timers {
@@ -359,6 +366,9 @@ impl Broker {
             push(Property::ReceiveMaximum(limits.receive_maximum.max(1)));
         }
         push(Property::MaximumPacketSize(limits.packet_bytes_max));
+        if limits.topic_alias_maximum > 0 {
+            push(Property::TopicAliasMaximum(limits.topic_alias_maximum));
+        }
         if let Some(client_id) = assigned {
             push(Property::AssignedClientIdentifier(client_id));
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Actions, Broker, DropCause, Flow, Target,
-    form::{self, Encoded, Form},
+    form::{self, Alias, Encoded, Form},
     state::State,
 };
 use crate::{
@@ -141,8 +141,12 @@ impl State {
                 retain,
                 dup: false,
                 identifiers,
+                alias: Alias::None,
             };
-            let encoded = self.forms.encoded(form, message, self.now, actions);
+            let encoded = match hot.aliases {
+                false => self.forms.encoded(form, message, self.now, actions),
+                true => self.encode_aliased(number, form, message, actions),
+            };
             if encoded.bytes > hot.packet_bytes_max {
                 self.count_drop(number, message.topic, qos, DropCause::TooLarge);
                 return false;
@@ -423,13 +427,41 @@ impl State {
             retain,
             dup,
             identifiers,
+            alias: Alias::None,
         };
-        form::encode(
-            form,
-            &mut Incoming::again(&queued.message),
-            self.now,
-            actions,
-        )
+        self.encode_aliased(number, form, &mut Incoming::again(&queued.message), actions)
+    }
+
+    /// Encodes a copy for one receiver, with a topic alias if it takes them.
+    ///
+    /// The caller sends the copy unless it is larger than the client takes.
+    fn encode_aliased(
+        &mut self,
+        number: u32,
+        form: Form<'_>,
+        message: &mut Incoming<'_>,
+        actions: &mut Actions,
+    ) -> Encoded {
+        let (now, bytes_max) = (self.now, self.hot[number as usize].packet_bytes_max);
+        let session = self.sessions.get_mut(number);
+        let Some(aliases) = session.outbound_aliases.as_deref_mut() else {
+            return form::encode(form, message, now, actions);
+        };
+        let alias = match (aliases.of(message.topic), aliases.free()) {
+            (Some(alias), _) => Alias::Replaces(alias),
+            (None, Some(alias)) => Alias::Binds(alias),
+            (None, None) => Alias::None,
+        };
+        let encoded = form::encode(Form { alias, ..form }, message, now, actions);
+        if !matches!(alias, Alias::Binds(_)) {
+            return encoded;
+        }
+        if encoded.bytes > bytes_max {
+            // Three bytes less may be what it takes.
+            return form::encode(form, message, now, actions);
+        }
+        aliases.bind(message.topic);
+        encoded
     }
 
     /// True while the session's connection takes more output.

@@ -9,6 +9,11 @@ use crate::{
     time::Instant,
 };
 
+/// The longest packet that MQTT can express. [MQTT 5.0, 2.1.4]
+pub(crate) const PACKET_BYTES_MAX: u32 = 5 + 268_435_455;
+/// No less than what a PUBLISH holds beside topic, properties, identifiers and payload.
+const HEADERS_BYTES: usize = 64;
+
 /// What tells one form of a message from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Form<'a> {
@@ -18,6 +23,19 @@ pub(crate) struct Form<'a> {
     pub(crate) dup: bool,
     /// The subscription identifiers it carries; only in 5.0.
     pub(crate) identifiers: &'a [u32],
+    pub(crate) alias: Alias,
+}
+
+/// The topic alias of one receiver. [MQTT 5.0, 3.3.2.3.4]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Alias {
+    /// The topic name alone.
+    #[default]
+    None,
+    /// The topic name, and the alias that stands for it from now on.
+    Binds(u16),
+    /// Only the alias.
+    Replaces(u16),
 }
 
 /// One form, encoded.
@@ -56,8 +74,8 @@ impl Forms {
         actions: &mut Actions,
     ) -> Encoded {
         debug_assert!(
-            !form.dup,
-            "a message that is routed is new to its receivers"
+            !form.dup && form.alias == Alias::None,
+            "a form is the same for many receivers, to whom the message is new"
         );
         let place = usize::from(form.v5) * 6 + usize::from(form.retain) * 3 + form.qos as usize;
         if form.identifiers.is_empty() {
@@ -88,12 +106,26 @@ pub(crate) fn encode(
 ) -> Encoded {
     let payload_bytes = message.payload.as_slice().len();
     let tail = (payload_bytes >= SHARED_PAYLOAD_BYTES_MIN).then(|| message.payload.share());
+    let (topic, topic_alias) = match form.alias {
+        Alias::None => (message.topic, None),
+        Alias::Binds(alias) => (message.topic, Some(alias)),
+        Alias::Replaces(alias) => ("", Some(alias)),
+    };
+    let variable_parts = message.topic.len() + message.properties.len() + payload_bytes;
+    if variable_parts + form.identifiers.len() * 5 + HEADERS_BYTES > PACKET_BYTES_MAX as usize {
+        // As large as can be received, and larger with what the broker adds.
+        return Encoded {
+            bytes: u32::MAX,
+            ..Encoded::default()
+        };
+    }
     let start = actions.arena().len();
     let packet_id_at = codec::put_publish(
         actions.arena(),
         &PublishForm {
             version: if form.v5 { Version::V5 } else { Version::V311 },
-            topic: message.topic,
+            topic,
+            topic_alias,
             payload: if tail.is_some() {
                 &[]
             } else {

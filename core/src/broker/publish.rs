@@ -16,10 +16,16 @@ use crate::{
     topic,
 };
 
-const ALIAS_NOT_OFFERED: Refusal = Refusal {
+const ALIAS_TOO_HIGH: Refusal = Refusal {
     reason: ReasonCode::TOPIC_ALIAS_INVALID,
-    what: "a topic alias, though the server's Topic Alias Maximum is 0",
-    rule: "MQTT-3.2.2-18",
+    what: "a topic alias above the server's Topic Alias Maximum",
+    rule: "MQTT-3.3.2-9",
+};
+
+const ALIAS_NOT_BOUND: Refusal = Refusal {
+    reason: ReasonCode::PROTOCOL_ERROR,
+    what: "a topic alias that no topic name was bound to on this connection",
+    rule: "MQTT 5.0, 3.3.2.3.4",
 };
 
 const TOO_MANY_UNACKNOWLEDGED: Refusal = Refusal {
@@ -42,6 +48,56 @@ impl Broker {
         actions: &mut Actions,
     ) -> Flow {
         self.state.statistics.messages_received[publish.qos as usize] += 1;
+        if !publish.properties.is_empty()
+            && let Some(alias) = publish.properties.topic_alias()
+        {
+            return self.on_aliased_publish(conn, alias, publish, actions);
+        }
+        self.on_named_publish(conn, publish, actions)
+    }
+
+    /// Puts the topic name in the place of the alias, or binds the alias to it.
+    fn on_aliased_publish(
+        &mut self,
+        conn: ConnId,
+        alias: u16,
+        publish: &Publish<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
+        if alias > self.state.config.limits.topic_alias_maximum {
+            self.refuse(conn, ALIAS_TOO_HIGH, actions);
+            return Flow::Continue;
+        }
+        let aliases = &mut self.state.session_of(conn).inbound_aliases;
+        if !publish.topic.is_empty() {
+            aliases.bind(alias, publish.topic.into());
+            return self.on_named_publish(conn, publish, actions);
+        }
+        let Some(topic) = aliases.borrow(alias) else {
+            self.refuse(conn, ALIAS_NOT_BOUND, actions);
+            return Flow::Continue;
+        };
+        let named = Publish {
+            topic: &topic,
+            ..publish.clone()
+        };
+        let flow = self.on_named_publish(conn, &named, actions);
+        if self.state.is_live(conn) {
+            self.state
+                .session_of(conn)
+                .inbound_aliases
+                .bind(alias, topic);
+        }
+        flow
+    }
+
+    /// A PUBLISH whose topic name is known.
+    fn on_named_publish(
+        &mut self,
+        conn: ConnId,
+        publish: &Publish<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
         if let Some(packet_id) = self.state.repeats(conn, publish) {
             // [MQTT-4.3.3-10]
             let ack = ServerPacket::PubRec(Ack::success(packet_id));
@@ -128,9 +184,6 @@ impl State {
     }
 
     fn check_publish(&mut self, conn: ConnId, publish: &Publish<'_>) -> Result<(), Refusal> {
-        if !publish.properties.is_empty() && publish.properties.topic_alias().is_some() {
-            return Err(ALIAS_NOT_OFFERED);
-        }
         if topic::deeper_than(
             publish.topic,
             usize::from(self.config.limits.topic_levels_max),

@@ -18,7 +18,11 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::hash::BuildHasher;
 use hashbrown::HashMap;
 
-use super::{Seed, consult::Tickets, form::Forms};
+use super::{
+    Seed,
+    consult::Tickets,
+    form::{Forms, PACKET_BYTES_MAX},
+};
 
 /// Everything but the hooks, so that a flow can hold both.
 #[derive(Debug)]
@@ -86,6 +90,8 @@ pub(crate) struct Hot {
     pub(crate) receiver: u32,
     pub(crate) online: bool,
     pub(crate) v5: bool,
+    /// It takes topic aliases.
+    pub(crate) aliases: bool,
     /// Something waits for room: look at the session when bytes are flushed.
     pub(crate) backlog: bool,
 }
@@ -97,11 +103,12 @@ impl Hot {
             generation: 0,
         },
         outbound_bytes: 0,
-        packet_bytes_max: u32::MAX,
+        packet_bytes_max: PACKET_BYTES_MAX,
         route: 0,
         receiver: 0,
         online: false,
         v5: false,
+        aliases: false,
         backlog: false,
     };
 }
@@ -201,6 +208,12 @@ impl State {
 
     // Connections and sessions
 
+    pub(crate) fn is_live(&self, conn: ConnId) -> bool {
+        self.connections
+            .get(conn)
+            .is_some_and(|connection| connection.live().is_some())
+    }
+
     pub(crate) fn live(&self, conn: ConnId) -> &Live {
         self.connections
             .get(conn)
@@ -269,12 +282,17 @@ impl State {
     }
 
     pub(crate) fn attach(&mut self, number: u32, conn: ConnId, packet_bytes_max: u32) {
-        let v5 = self.sessions.get(number).version == Version::V5;
+        let session = self.sessions.get(number);
+        let (v5, aliases) = (
+            session.version == Version::V5,
+            session.outbound_aliases.is_some(),
+        );
         self.hot[number as usize] = Hot {
             conn,
             packet_bytes_max,
             online: true,
             v5,
+            aliases,
             ..Hot::AWAY
         };
         self.statistics.sessions_inactive_current -= 1;
@@ -295,7 +313,7 @@ impl State {
         let live = self.live(conn);
         let (session, version) = (live.session, live.version);
         let packet_bytes_max = self.hot[session as usize].packet_bytes_max;
-        if packet_bytes_max < u32::MAX
+        if packet_bytes_max < PACKET_BYTES_MAX
             && packet
                 .encoded_len(version)
                 .is_ok_and(|len| len > packet_bytes_max as usize)

@@ -178,7 +178,7 @@ impl State {
     /// True if an answer with this many codes is small enough for the client.
     fn may_answer(&self, conn: ConnId, codes: usize) -> bool {
         let packet_bytes_max = self.hot[self.live(conn).session as usize].packet_bytes_max;
-        packet_bytes_max as usize >= codes.saturating_add(ACK_BYTES) || packet_bytes_max == u32::MAX
+        packet_bytes_max as usize >= codes.saturating_add(ACK_BYTES)
     }
 
     /// What the standard and the limits say to one entry, before any hook is asked.

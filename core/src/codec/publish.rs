@@ -40,6 +40,8 @@ pub struct PublishForm<'a> {
     pub message_expiry_interval: Option<u32>,
     /// Written behind `properties`. Left out before 5.0.
     pub subscription_identifiers: &'a [u32],
+    /// Written behind `properties`. Left out before 5.0.
+    pub topic_alias: Option<u16>,
 }
 
 /// The length of the packet that [`put_publish`] begins: with all of the payload.
@@ -98,6 +100,7 @@ impl<'a> PublishForm<'a> {
             properties: publish.properties,
             message_expiry_interval: None,
             subscription_identifiers: &[],
+            topic_alias: None,
         }
     }
 
@@ -126,9 +129,13 @@ impl<'a> PublishForm<'a> {
 
     fn properties_len(&self) -> usize {
         const EXPIRY_LEN: usize = 5;
+        const ALIAS_LEN: usize = 3;
         let mut len = self.properties.as_bytes().len();
         if self.message_expiry_interval.is_some() && !self.replaces_expiry() {
             len += EXPIRY_LEN;
+        }
+        if self.topic_alias.is_some() {
+            len += ALIAS_LEN;
         }
         let identifiers = self.subscription_identifiers.iter();
         len + identifiers
@@ -147,6 +154,10 @@ impl<'a> PublishForm<'a> {
         if let Some(seconds) = self.message_expiry_interval {
             out.put_byte(id::MESSAGE_EXPIRY_INTERVAL);
             out.put(&seconds.to_be_bytes());
+        }
+        if let Some(alias) = self.topic_alias {
+            out.put_byte(id::TOPIC_ALIAS);
+            out.put_two_bytes(alias);
         }
         for &id in self.subscription_identifiers {
             out.put_byte(id::SUBSCRIPTION_IDENTIFIER);

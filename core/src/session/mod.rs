@@ -1,5 +1,6 @@
 //! A session: what the broker keeps for a client identifier, with or without a connection. [MQTT 5.0, 4.1]
 
+pub(crate) mod aliases;
 mod inbound;
 mod outbound;
 mod queue;
@@ -32,6 +33,10 @@ pub(crate) struct Session {
     pub(crate) inbound: Inbound,
     pub(crate) outbound: Outbound,
     pub(crate) queue: Queue,
+    /// Topic aliases of the client's connection, bound by it.
+    pub(crate) inbound_aliases: aliases::Inbound,
+    /// Topic aliases of the client's connection, bound by us; none if it wants none.
+    pub(crate) outbound_aliases: Option<Box<aliases::Outbound>>,
     /// Retained messages still to be sent for new subscriptions.
     pub(crate) replays: VecDeque<Replay>,
     /// True while it stands in the broker's list of sessions with work to do.
@@ -72,6 +77,8 @@ impl Session {
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             queue: Queue::default(),
+            inbound_aliases: aliases::Inbound::default(),
+            outbound_aliases: None,
             replays: VecDeque::new(),
             runnable: false,
             will: None,
