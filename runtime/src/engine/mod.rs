@@ -2,7 +2,7 @@
 //!
 //! # How to write a driver
 //! A driver implements [`Socket`] for its sockets and works in turns:
-//! 1. sleep until a socket is ready, [`deadline`](Engine::deadline) has come, or the [`Inbox`](crate::Inbox) wakes it;
+//! 1. sleep until a socket is ready, [`deadline`](Engine::deadline) has come, or the [`Inbox`] wakes it;
 //! 2. [`begin_turn`](Engine::begin_turn), which reads the clock once;
 //! 3. [`open`](Engine::open) what was accepted, [`pull`](Engine::pull) from what is readable or on the list of
 //!    [`next_ready`](Engine::next_ready), tell [`writable`](Engine::writable), [`read_inbox`](Engine::read_inbox);
