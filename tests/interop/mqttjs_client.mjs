@@ -355,7 +355,8 @@ const scenarios = {
 try {
   await scenarios[scenarioName]();
 } catch (error) {
-  const about = error.code === "ERR_ASSERTION" ? `: expected ${describe(error.expected)}, got ${describe(error.actual)}` : "";
+  const isCheck = error.code === "ERR_ASSERTION";
+  const about = isCheck ? `: expected ${describe(error.expected)}, got ${describe(error.actual)}` : "";
   console.log(`FAILED MQTT.js ${version} ${scenarioName}: ${error.message.split("\n")[0]}${about}`);
   console.log(trace.join("\n"));
   process.exitCode = 1;

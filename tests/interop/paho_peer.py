@@ -71,7 +71,15 @@ class Peer:
     """A client with one network connection. Each message and each acknowledgement stands in a queue until asked for."""
 
     def __init__(
-        self, world, name, clean=True, session_expiry=None, manual_ack=False, client_id=None, keep_alive=30, connect=None
+        self,
+        world,
+        name,
+        clean=True,
+        session_expiry=None,
+        manual_ack=False,
+        client_id=None,
+        keep_alive=30,
+        connect=None,
     ):
         """`session_expiry` and `keep_alive` are in seconds; not clean and without expiry means for ever. `connect` are
         more properties."""

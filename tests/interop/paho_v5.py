@@ -64,7 +64,7 @@ def message_expiry(world):
 
 
 def user_properties(world):
-    """User properties arrive as sent: order, repeated names and empty values; so do the other properties of a payload."""
+    """User properties arrive as sent: order, repeated names, empty values. So do the other properties of a payload."""
     topic = world.topic("properties")
     subscriber = world.peer("sub").connect().subscribe((topic, 2))
     pairs = [("b", "2"), ("a", "1"), ("b", "3"), ("", ""), ("ключ", "значение")]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the interop tests against mosquitto in place of this project's broker: what fails here as well is a mistake of the
-# tests (or of mosquitto), not of the broker. Arguments go to the tests: `tests/interop/self_check.sh paho::v5`.
+# Runs the interop tests against mosquitto in place of this project's broker: what fails here as well is a mistake of
+# the tests (or of mosquitto), not of the broker. Arguments go to the tests: `tests/interop/self_check.sh paho::v5`.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,7 +11,8 @@ plugin=$(dpkg -L mosquitto | grep mosquitto_dynamic_security.so)
 
 # mosquitto cannot say which port it got, so a free one is looked for first.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-sed -e "s|@PORT@|$port|" -e "s|@FOLDER@|$folder|" -e "s|@PLUGIN@|$plugin|" "$here/mosquitto.conf.in" >"$folder/mosquitto.conf"
+sed -e "s|@PORT@|$port|" -e "s|@FOLDER@|$folder|" -e "s|@PLUGIN@|$plugin|" \
+    "$here/mosquitto.conf.in" >"$folder/mosquitto.conf"
 cp "$here/mosquitto-security.json" "$folder/security.json"
 # mosquitto drops to a user of its own, who must be able to read this.
 chmod -R a+rwX "$folder"

@@ -6,8 +6,8 @@
 //! cargo test -p sanderling-tests --features interop --test interop
 //! ```
 //!
-//! - `SANDERLING_INTEROP_BROKER=PATH` names another build of the broker than `target/release/sanderling`, which is built
-//!   if it is missing.
+//! - `SANDERLING_INTEROP_BROKER=PATH` names another build of the broker than `target/release/sanderling`, which is
+//!   built if it is missing.
 //! - `SANDERLING_INTEROP_ADDRESS=HOST:PORT` takes a broker that runs already, whichever it is. That is how the tests
 //!   themselves are checked: `tests/interop/self_check.sh` runs them against mosquitto.
 //!
@@ -57,56 +57,62 @@ macro_rules! clients {
     () => {
         mod mosquitto {
             mod v3_1 {
-                tests!(crate::mosquitto::run, V3_1, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session);
+                tests!(crate::mosquitto::run, V3_1, qos0 qos1 qos2 retained will resumed_session
+                    large_message wildcards unsubscribe clean_session);
             }
             mod v3_1_1 {
-                tests!(crate::mosquitto::run, V3_1_1, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session);
+                tests!(crate::mosquitto::run, V3_1_1, qos0 qos1 qos2 retained will resumed_session
+                    large_message wildcards unsubscribe clean_session);
             }
             mod v5_0 {
-                tests!(crate::mosquitto::run, V5_0, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session properties);
+                tests!(crate::mosquitto::run, V5_0, qos0 qos1 qos2 retained will resumed_session
+                    large_message wildcards unsubscribe clean_session properties);
             }
         }
         mod paho {
             mod v3_1 {
-                tests!(crate::scripts::paho, V3_1, qos0 qos1 qos2 retained will resumed_session redelivery
-                    large_message wildcards unsubscribe clean_session takeover burst lossy_publisher lossy_subscriber ping);
+                tests!(crate::scripts::paho, V3_1, qos0 qos1 qos2 retained will resumed_session
+                    redelivery large_message wildcards unsubscribe clean_session takeover
+                    burst lossy_publisher lossy_subscriber ping);
             }
             mod v3_1_1 {
-                tests!(crate::scripts::paho, V3_1_1, qos0 qos1 qos2 retained will resumed_session redelivery
-                    large_message wildcards unsubscribe clean_session takeover burst lossy_publisher lossy_subscriber ping refused_subscribe);
+                tests!(crate::scripts::paho, V3_1_1, qos0 qos1 qos2 retained will resumed_session
+                    redelivery large_message wildcards unsubscribe clean_session takeover
+                    burst lossy_publisher lossy_subscriber ping
+                    refused_subscribe);
             }
             mod v5_0 {
-                tests!(crate::scripts::paho, V5_0, qos0 qos1 qos2 retained will resumed_session redelivery
-                    large_message wildcards unsubscribe clean_session takeover burst lossy_publisher lossy_subscriber ping refused_subscribe session_expiry
-                    message_expiry user_properties request_response retain_handling subscription_identifiers
-                    no_local will_delay topic_alias shared_subscription receive_maximum assigned_client_id);
+                tests!(crate::scripts::paho, V5_0, qos0 qos1 qos2 retained will resumed_session
+                    redelivery large_message wildcards unsubscribe clean_session takeover
+                    burst lossy_publisher lossy_subscriber ping refused_subscribe
+                    session_expiry message_expiry user_properties request_response retain_handling
+                    subscription_identifiers no_local will_delay topic_alias shared_subscription
+                    receive_maximum assigned_client_id);
             }
         }
         mod mqttjs {
             mod v3_1 {
-                tests!(crate::scripts::mqttjs, V3_1, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session takeover many_clients);
+                tests!(crate::scripts::mqttjs, V3_1, qos0 qos1 qos2 retained will resumed_session
+                    large_message wildcards unsubscribe clean_session takeover many_clients);
             }
             mod v3_1_1 {
-                tests!(crate::scripts::mqttjs, V3_1_1, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session takeover many_clients);
+                tests!(crate::scripts::mqttjs, V3_1_1, qos0 qos1 qos2 retained will resumed_session
+                    large_message wildcards unsubscribe clean_session takeover many_clients);
             }
             mod v5_0 {
-                tests!(crate::scripts::mqttjs, V5_0, qos0 qos1 qos2 retained will resumed_session large_message
-                    wildcards unsubscribe clean_session takeover many_clients properties);
+                tests!(crate::scripts::mqttjs, V5_0, qos0 qos1 qos2 retained will resumed_session
+                    large_message wildcards unsubscribe clean_session takeover many_clients
+                    properties);
             }
         }
         mod rumqttc {
             mod v3_1_1 {
-                tests!(crate::rumqttc_scenarios::run, V3_1_1, qos0 qos1 qos2 retained will resumed_session
-                    redelivery large_message wildcards unsubscribe clean_session);
+                tests!(crate::rumqttc_scenarios::run, V3_1_1, qos0 qos1 qos2 retained will
+                    resumed_session redelivery large_message wildcards unsubscribe clean_session);
             }
             mod v5_0 {
-                tests!(crate::rumqttc_scenarios::run, V5_0, qos0 qos1 qos2 retained will resumed_session
-                    redelivery large_message wildcards unsubscribe clean_session);
+                tests!(crate::rumqttc_scenarios::run, V5_0, qos0 qos1 qos2 retained will
+                    resumed_session redelivery large_message wildcards unsubscribe clean_session);
             }
         }
     };
