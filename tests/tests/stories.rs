@@ -3,7 +3,7 @@
 use sanderling_runtime::Builder;
 use sanderling_tests::{
     async_std::AsyncStd,
-    story::{Direct, Manner, Questions, Socket, Story, World, tell},
+    story::{Direct, Heard, Manner, Socket, Story, World, tell},
 };
 use std::{fs, path::PathBuf};
 
@@ -58,13 +58,10 @@ for_each_portable_story!(over_sockets over_async_std);
 
 /// Over TCP to the driver with one thread and one loop.
 fn over_mio(story: &Story) {
-    let (builder, questions) = Questions::of(&story.settings, sanderling_mio::Broker::builder());
+    let (builder, heard) = Heard::of(&story.settings, sanderling_mio::Broker::builder());
     let running = builder.start().expect("the broker starts");
     let address = running.local_addrs()[0];
-    told(
-        story,
-        &mut Socket::new(address, running.handle(), questions),
-    );
+    told(story, &mut Socket::new(address, running.handle(), heard));
     running.stop();
     running.join().expect("the broker stops in order");
 }
@@ -77,15 +74,12 @@ fn over_tokio(story: &Story) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let (builder, questions) = Questions::of(&story.settings, sanderling_tokio::Broker::builder());
+    let (builder, heard) = Heard::of(&story.settings, sanderling_tokio::Broker::builder());
     let running = runtime
         .block_on(async { builder.start() })
         .expect("the broker starts");
     let address = running.local_addrs()[0];
-    told(
-        story,
-        &mut Socket::new(address, running.handle(), questions),
-    );
+    told(story, &mut Socket::new(address, running.handle(), heard));
     running.stop();
     runtime
         .block_on(running.join())
@@ -94,12 +88,12 @@ fn over_tokio(story: &Story) {
 
 /// Over TCP to the driver that needs nothing but the public API.
 fn over_async_std(story: &Story) {
-    let (builder, questions) = Questions::of(&story.settings, Builder::<AsyncStd>::default());
+    let (builder, heard) = Heard::of(&story.settings, Builder::<AsyncStd>::default());
     let running = builder.start().expect("the broker starts");
     let address = running.local_addrs[0];
     told(
         story,
-        &mut Socket::new(address, running.handle.clone(), questions),
+        &mut Socket::new(address, running.handle.clone(), heard),
     );
     running.handle.stop();
     running.join();

@@ -1,9 +1,9 @@
 //! The hooks of stories: one rule, one hook set.
 
-use super::{reason, word::Word};
+use super::{reason, watch, word::Word};
 use sanderling_core::{
     broker::Link,
-    hooks::{Client, HookSet, Hooks, Question, Ruling, SubscribeRequest, Verdict},
+    hooks::{Client, HookSet, Hooks, Notice, Orders, Question, Ruling, SubscribeRequest, Verdict},
     packet::{ClientPacket, Connect, Publish, QoS},
     reason::ReasonCode,
     topic,
@@ -23,10 +23,19 @@ enum HookAnswer {
     Refuse(ReasonCode),
     Ask,
     Grant(QoS),
+    /// Says nothing and hears everything.
+    Watch,
 }
 
 impl HookRule {
     pub(super) fn parse(words: &[Word]) -> Result<Self, String> {
+        if matches!(words, [word] if word.is("watch")) {
+            return Ok(Self {
+                at: HookSet::NOTICE,
+                answer: HookAnswer::Watch,
+                about: None,
+            });
+        }
         let [at, answer, rest @ ..] = words else {
             return Err("a hook line reads: hook publish refuse not_authorized secret/#".into());
         };
@@ -74,24 +83,29 @@ impl HookRule {
             _ if !applies => Ruling::Permit,
             HookAnswer::Refuse(reason) => Ruling::Refuse(reason),
             HookAnswer::Ask => Ruling::Ask,
-            HookAnswer::Grant(_) => Ruling::Permit,
+            HookAnswer::Grant(_) | HookAnswer::Watch => Ruling::Permit,
         }
     }
 }
 
+/// Takes what a hook set is told, in words.
+pub type Watcher = Box<dyn FnMut(Vec<Word>) + Send>;
+
 /// A hook set that follows one rule.
-#[derive(Debug)]
-pub struct RuleHooks(HookRule);
+pub struct RuleHooks {
+    rule: HookRule,
+    watcher: Watcher,
+}
 
 impl RuleHooks {
-    pub(super) fn new(rule: HookRule) -> Self {
-        Self(rule)
+    pub(super) fn new(rule: HookRule, watcher: Watcher) -> Self {
+        Self { rule, watcher }
     }
 }
 
 impl Hooks for RuleHooks {
     fn wants(&self) -> HookSet {
-        self.0.at
+        self.rule.at
     }
 
     fn accept(&mut self, _: &Link) -> bool {
@@ -99,32 +113,36 @@ impl Hooks for RuleHooks {
     }
 
     fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
-        let about = self.0.about.as_deref();
-        self.0
+        let about = self.rule.about.as_deref();
+        self.rule
             .ruling(about.is_none_or(|id| id == connect.client_id))
     }
 
     fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
         let mut applies = false;
         for request in requests {
-            if !self.0.is_about_topic(request.entry.filter.as_str()) {
+            if !self.rule.is_about_topic(request.entry.filter.as_str()) {
                 continue;
             }
             applies = true;
-            match self.0.answer {
+            match self.rule.answer {
                 HookAnswer::Refuse(reason) => request.granted = Err(reason),
                 HookAnswer::Grant(qos) => request.granted = Ok(qos),
-                HookAnswer::Ask => {}
+                HookAnswer::Ask | HookAnswer::Watch => {}
             }
         }
-        match self.0.answer {
+        match self.rule.answer {
             HookAnswer::Ask if applies => Ruling::Ask,
             _ => Ruling::Permit,
         }
     }
 
     fn publish(&mut self, _: &Client<'_>, publish: &Publish<'_>) -> Ruling {
-        self.0.ruling(self.0.is_about_topic(publish.topic))
+        self.rule.ruling(self.rule.is_about_topic(publish.topic))
+    }
+
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Orders) {
+        (self.watcher)(watch::describe(notice));
     }
 }
 

@@ -19,14 +19,15 @@ mod script;
 mod setting;
 mod socket;
 mod tell;
+mod watch;
 mod word;
 mod world;
 
 pub use direct::{Direct, Manner};
-pub use hook::RuleHooks;
+pub use hook::{RuleHooks, Watcher};
 pub use script::{Action, Expectation, Line, Need, ScriptError, Step, Story};
 pub use setting::Settings;
-pub use socket::{Questions, Socket};
+pub use socket::{Heard, Socket};
 pub use tell::{Failure, tell};
 pub use word::Word;
 pub use world::{Ending, Peer, Received, World};

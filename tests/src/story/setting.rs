@@ -1,7 +1,7 @@
 //! What the header of a story says of the broker: its configuration and its hooks.
 
 use super::{
-    hook::{HookRule, RuleHooks},
+    hook::{HookRule, RuleHooks, Watcher},
     script::duration,
     word::Word,
 };
@@ -17,9 +17,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// One hook set for each `hook` line, asked in that order.
-    pub fn hooks(&self) -> impl Iterator<Item = RuleHooks> + '_ {
-        self.hooks.iter().cloned().map(RuleHooks::new)
+    /// One hook set for each `hook` line, asked in that order. What they are told goes to what `watcher` makes.
+    pub fn hooks(&self, watcher: impl Fn() -> Watcher) -> impl Iterator<Item = RuleHooks> {
+        self.hooks
+            .iter()
+            .map(move |rule| RuleHooks::new(rule.clone(), watcher()))
     }
 
     /// `config compat inflight_max=1 connect_deadline=5s`: the fields' own names.

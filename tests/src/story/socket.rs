@@ -1,7 +1,8 @@
 //! A world of real sockets: a broker that runs under a driver, TCP connections to it, and its handle.
 
 use super::{
-    hook, render,
+    hook::{self, Watcher},
+    render,
     script::Need,
     setting::Settings,
     word::Word,
@@ -29,19 +30,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Socket {
     address: SocketAddr,
     handle: Handle,
-    questions: Questions,
+    heard: Heard,
     open: VecDeque<Reply>,
     answers: Vec<Vec<Word>>,
     /// By [`Peer`]; none once it ended.
     streams: Vec<Option<TcpStream>>,
 }
 
-/// What the hooks of a story leave open.
+/// What the hooks of a story leave open, and what they are told.
 #[derive(Debug)]
-pub struct Questions(Receiver<(Question, Reply)>);
+pub struct Heard(Receiver<FromHook>);
 
-impl Questions {
-    /// A driver's builder with the broker that a story wants, on a free port, and the questions that will come.
+#[derive(Debug)]
+enum FromHook {
+    Asked(Box<(Question, Reply)>),
+    Told(Vec<Word>),
+}
+
+impl Heard {
+    /// A driver's builder with the broker that a story wants, on a free port, and what will be heard of its hooks.
     ///
     /// # Panics
     /// There is no free port.
@@ -51,29 +58,34 @@ impl Questions {
             .config(settings.config.clone())
             .listen("127.0.0.1:0")
             .expect("there is a free port");
-        let builder = settings.hooks().fold(builder, |builder, hooks| {
+        let watcher = || -> Watcher {
+            let sender = sender.clone();
+            // After the story's end nobody listens.
+            Box::new(move |words| drop(sender.send(FromHook::Told(words))))
+        };
+        let builder = settings.hooks(watcher).fold(builder, |builder, hooks| {
             builder.asking_hook(hooks, Asked(sender.clone()))
         });
         (builder, Self(receiver))
     }
 }
 
-struct Asked(Sender<(Question, Reply)>);
+struct Asked(Sender<FromHook>);
 
 impl Answerer for Asked {
     fn answer(&mut self, question: Question, reply: Reply) {
         // After the story's end nobody listens, and the reply that comes back refuses.
-        let _ = self.0.send((question, reply));
+        let _ = self.0.send(FromHook::Asked(Box::new((question, reply))));
     }
 }
 
 impl Socket {
     /// The world around the broker that listens at `address`.
-    pub fn new(address: SocketAddr, handle: Handle, questions: Questions) -> Self {
+    pub fn new(address: SocketAddr, handle: Handle, heard: Heard) -> Self {
         Self {
             address,
             handle,
-            questions,
+            heard,
             open: VecDeque::new(),
             answers: Vec::new(),
             streams: Vec::new(),
@@ -178,22 +190,31 @@ impl World for Socket {
     }
 
     fn heard(&mut self, count: usize) -> Vec<(&'static str, Vec<Word>)> {
-        let mut heard: Vec<_> = self
-            .answers
-            .drain(..)
-            .map(|words| ("server", words))
-            .collect();
+        let answers = self.answers.drain(..).map(|words| ("server", words));
+        let mut heard: Vec<_> = answers.collect();
         while heard.len() < count
-            && let Ok((question, reply)) = self.questions.0.recv_timeout(PATIENCE)
+            && let Ok(from_hook) = self.heard.0.recv_timeout(PATIENCE)
         {
-            heard.push(("hook", hook::describe(&question)));
-            self.open.push_back(reply);
+            heard.push(take(from_hook, &mut self.open));
         }
         // One too many shows, if not here, then in the next step.
-        for (question, reply) in self.questions.0.try_iter() {
-            heard.push(("hook", hook::describe(&question)));
-            self.open.push_back(reply);
-        }
+        heard.extend(
+            self.heard
+                .0
+                .try_iter()
+                .map(|from_hook| take(from_hook, &mut self.open)),
+        );
         heard
+    }
+}
+
+fn take(from_hook: FromHook, open: &mut VecDeque<Reply>) -> (&'static str, Vec<Word>) {
+    match from_hook {
+        FromHook::Told(words) => ("watch", words),
+        FromHook::Asked(asked) => {
+            let (question, reply) = *asked;
+            open.push_back(reply);
+            ("hook", hook::describe(&question))
+        }
     }
 }

@@ -193,10 +193,12 @@ impl Teller<'_> {
     /// Receives what came of the step. A PINGREQ to each who acted makes sure that the actions were handled; then one to
     /// everybody, that all was received.
     fn gather(&mut self, step: &Step) {
-        for (who, words) in self
-            .world
-            .heard(step.expected_by("hook") + step.expected_by("server"))
-        {
+        for (who, words) in self.world.heard(
+            ["hook", "server", "watch"]
+                .map(|name| step.expected_by(name))
+                .iter()
+                .sum(),
+        ) {
             if let ("hook", [_, name, ..]) = (who, words.as_slice()) {
                 self.held.push_back(name.text.clone());
             }

@@ -5,7 +5,8 @@ mod check;
 mod conn;
 
 use super::{
-    hook, render,
+    hook::{self, Watcher},
+    render,
     script::Need,
     setting::Settings,
     word::Word,
@@ -24,6 +25,7 @@ use std::{
     collections::VecDeque,
     fmt::Write,
     net::{Ipv4Addr, SocketAddr},
+    sync::mpsc::{Receiver, channel},
     time::Duration,
 };
 
@@ -54,6 +56,7 @@ pub struct Direct {
     slots: u32,
     questions: VecDeque<Ticket>,
     heard: Vec<(&'static str, Vec<Word>)>,
+    notices: Receiver<Vec<Word>>,
     requests: u64,
     trace: Vec<String>,
     tally: Tally,
@@ -65,7 +68,14 @@ impl Direct {
         let seed = Seed([seed; 32]);
         let now = Instant::ORIGIN;
         let config = settings.config.clone();
-        let hooks = settings.hooks().fold(HookChain::new(), HookChain::with);
+        let (told, notices) = channel();
+        let watcher = || -> Watcher {
+            let told = told.clone();
+            Box::new(move |words| told.send(words).expect("the driver outlives its broker"))
+        };
+        let hooks = settings
+            .hooks(watcher)
+            .fold(HookChain::new(), HookChain::with);
         Self {
             broker: Broker::new(config, hooks, seed, now, WallClock::default()),
             actions: Actions::new(),
@@ -77,6 +87,7 @@ impl Direct {
             slots: 0,
             questions: VecDeque::new(),
             heard: Vec::new(),
+            notices,
             requests: 0,
             trace: Vec::new(),
             tally: Tally::default(),
@@ -430,7 +441,8 @@ impl World for Direct {
     }
 
     fn heard(&mut self, _: usize) -> Vec<(&'static str, Vec<Word>)> {
-        core::mem::take(&mut self.heard)
+        let notices = self.notices.try_iter().map(|words| ("watch", words));
+        self.heard.drain(..).chain(notices).collect()
     }
 }
 

@@ -1,0 +1,82 @@
+//! What hooks are told, in words, as `watch<` lines show it.
+
+use super::{reason, word::Word};
+use sanderling_core::hooks::{DropCause, End, Notice, SessionEnd};
+
+/// A notice: `connected alice`, `ended alice disconnected success`, `dropped alice a/b qos=0 slow_reader`.
+pub(super) fn describe(notice: &Notice<'_>) -> Vec<Word> {
+    match notice {
+        Notice::Connected {
+            client,
+            session_present,
+        } => {
+            let mut words = vec![Word::plain("connected"), Word::plain(client.client_id)];
+            words.extend(session_present.then(|| Word::plain("session_present")));
+            words
+        }
+        Notice::Ended { client_id, end, .. } => {
+            let who = client_id.unwrap_or("nobody");
+            [Word::plain("ended"), Word::plain(who)]
+                .into_iter()
+                .chain(ending(end))
+                .collect()
+        }
+        Notice::SessionEnded { client_id, why } => {
+            let why = match why {
+                SessionEnd::Normal => "normal",
+                SessionEnd::Conflict => "conflict",
+                SessionEnd::Expired => "expired",
+            };
+            ["session_ended", client_id, why].map(Word::plain).to_vec()
+        }
+        Notice::Subscribed {
+            client,
+            entry,
+            granted,
+        } => vec![
+            Word::plain("subscribed"),
+            Word::plain(client.client_id),
+            Word::plain(entry.filter),
+            Word::pair("qos", granted),
+        ],
+        Notice::Unsubscribed { client, filter } => ["unsubscribed", client.client_id, filter]
+            .map(Word::plain)
+            .to_vec(),
+        Notice::Dropped {
+            client_id,
+            topic,
+            qos,
+            why,
+        } => {
+            let why = match why {
+                DropCause::QueueFull => "queue_full",
+                DropCause::SlowReader => "slow_reader",
+                DropCause::Away => "away",
+                DropCause::TooLarge => "too_large",
+                DropCause::Expired => "expired",
+            };
+            vec![
+                Word::plain("dropped"),
+                Word::plain(client_id),
+                Word::plain(topic),
+                Word::pair("qos", qos),
+                Word::plain(why),
+            ]
+        }
+    }
+}
+
+fn ending(end: &End) -> Vec<Word> {
+    let (how, reason) = match end {
+        End::Disconnected(reason) => ("disconnected", Some(*reason)),
+        End::PeerClosed => ("peer_closed", None),
+        End::Failed => ("failed", None),
+        End::Malformed(error) => ("malformed", Some(error.reason())),
+        End::Refused(refusal) => ("refused", Some(refusal.reason)),
+        End::ConnectRefused(reason) => ("connect_refused", Some(*reason)),
+        End::TakenOver => ("taken_over", None),
+        End::Drained => ("drained", None),
+    };
+    let reason = reason.map(|reason| Word::plain(reason::name(reason)));
+    [Word::plain(how)].into_iter().chain(reason).collect()
+}
