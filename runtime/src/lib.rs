@@ -13,6 +13,7 @@ mod owner;
 mod pipeline;
 mod setup;
 mod slots;
+mod spare;
 
 pub use clock::{Clock, Entropy, seed, wall_clock};
 pub use engine::Engine;
@@ -22,3 +23,4 @@ pub use owner::{Owner, Sleep};
 pub use pipeline::{Pipeline, Received};
 pub use setup::{Builder, Driver, ListenError, Setup};
 pub use slots::Slots;
+use spare::Spare;

@@ -107,6 +107,12 @@ impl Pipeline {
         self.leftover.extend_from_slice(input);
     }
 
+    /// Forgets what waits: nothing more is decoded.
+    pub fn clear(&mut self) {
+        self.leftover = Vec::new();
+        self.start = 0;
+    }
+
     /// Bytes that wait in here.
     pub fn leftover_bytes(&self) -> usize {
         self.leftover.len() - self.start

@@ -30,9 +30,6 @@ pub trait Socket {
     fn read_again(&mut self) {}
 }
 
-/// Output of a connection, for drivers that write themselves.
-pub type Output = Outbox;
-
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection<S> {
@@ -41,23 +38,49 @@ pub(super) struct Connection<S> {
     pub(super) outbox: Outbox,
     /// Bytes written and not yet reported to the broker.
     pub(super) flushed: u32,
-    /// How it was ordered to close.
-    pub(super) closing: Option<Close>,
-    /// Its writing side is shut down.
-    pub(super) shut_down: bool,
-    /// The socket takes nothing until the driver says that it does.
-    pub(super) full: bool,
-    /// Writing failed; what can still be read is read.
-    pub(super) broken: bool,
-    pub(super) to_the_end: bool,
-    /// What it sent is no MQTT; nothing more is decoded.
-    pub(super) malformed: bool,
+    pub(super) phase: Phase,
+    pub(super) writing: Writing,
     /// The broker wants no packet of it now.
     pub(super) held: bool,
+    /// A short read does not mean that there is nothing more to read.
+    pub(super) to_the_end: bool,
     /// It stands in the list of touched connections.
     pub(super) touched: bool,
     /// It stands in the list of ready connections.
     pub(super) ready: bool,
+}
+
+/// ```text
+/// Live --not MQTT--> Deaf --ordered--> Closing(how) --Linger, all written--> ShutDown
+///   |                                    ^
+///   +--ordered---------------------------+
+/// ```
+/// Each ends when the peer closes or the network fails; `Closing(Flush)` also when all is written, the last two when
+/// their time is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    /// The broker has it.
+    Live,
+    /// What it sent is no MQTT; the broker will say how it ends.
+    Deaf,
+    /// The broker ordered its end. What it sends is thrown away.
+    Closing(Close),
+    /// Its writing side is shut down; the peer is to close the other one.
+    ShutDown,
+}
+
+/// ```text
+/// Open --takes less than all--> Full --writable--> Open
+/// Open --fails--> Broken
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Writing {
+    /// The socket may take bytes.
+    Open,
+    /// It takes none until the driver says that it does.
+    Full,
+    /// It failed; what can still be read is read.
+    Broken,
 }
 
 /// How far writing got.
@@ -78,31 +101,23 @@ impl<S: Socket> Connection<S> {
             pipeline: Pipeline::new(limits),
             outbox: Outbox::default(),
             flushed: 0,
-            closing: None,
-            shut_down: false,
-            full: false,
-            broken: false,
-            to_the_end: false,
-            malformed: false,
+            phase: Phase::Live,
+            writing: Writing::Open,
             held: false,
+            to_the_end: false,
             touched: false,
             ready: false,
         }
     }
 
-    /// True if what it sends is read only to be thrown away.
-    pub(super) fn is_deaf(&self) -> bool {
-        self.malformed || self.closing.is_some()
-    }
-
     /// True if a short read does not mean that there is nothing more to learn from the socket.
     pub(super) fn must_read_to_the_end(&self) -> bool {
-        self.to_the_end || self.broken
+        self.to_the_end || self.writing == Writing::Broken
     }
 
-    /// True if there is something to write or to bring to an end.
-    pub(super) fn has_business(&self) -> bool {
-        !self.outbox.is_empty() || self.closing.is_some()
+    /// True if the broker has ordered its end.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.phase, Phase::Closing(_) | Phase::ShutDown)
     }
 
     /// Has it looked at when the turn ends.
@@ -118,7 +133,7 @@ impl<S: Socket> Connection<S> {
     /// message to a reader that has stopped reading.
     pub(super) fn write(&mut self) -> Written {
         while !self.outbox.is_empty() {
-            if self.full {
+            if self.writing == Writing::Full {
                 return Written::Some;
             }
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -136,7 +151,7 @@ impl<S: Socket> Connection<S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.fill(),
                 Err(_) => {
-                    self.broken = true;
+                    self.writing = Writing::Broken;
                     self.outbox.clear();
                     return Written::Failed;
                 }
@@ -146,7 +161,7 @@ impl<S: Socket> Connection<S> {
     }
 
     fn fill(&mut self) {
-        self.full = true;
+        self.writing = Writing::Full;
         self.socket.output_waits();
     }
 }

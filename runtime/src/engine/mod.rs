@@ -12,16 +12,18 @@
 
 mod connection;
 mod perform;
+mod read;
 
-pub use connection::{Output, Socket};
+pub use connection::Socket;
+pub use read::Pulled;
 
 use crate::{
-    Answerer, Clock, Entropy, Inbox, Slots, clock,
+    Answerer, Clock, Entropy, Inbox, Slots, Spare, clock,
     handle::{Mail, set_in_turn},
 };
-use connection::{Connection, Written};
+use connection::{Connection, Writing};
 use sanderling_core::{
-    broker::{Actions, Answer, Broker, Close, CloseCause, Command, Event, Flow, Link},
+    broker::{Actions, Answer, Broker, CloseCause, Command, Event, Link},
     config::{Config, Limits},
     hooks::HookChain,
     id::{ConnId, RequestId},
@@ -37,10 +39,6 @@ use std::{
 
 /// Bytes a driver should lend to [`Engine::pull`].
 pub const READ_BUFFER_BYTES: usize = 64 << 10;
-/// Reads from one connection in one turn.
-const READS_PER_TURN: usize = 2;
-/// How often the orders may fill up because of what one connection sent in one turn: messages to very many receivers.
-const FULL_PER_TURN: usize = 8;
 /// Rounds of writing in one turn; what is left then comes in the next.
 const ROUNDS_PER_TURN: usize = 8;
 /// From the order to close a connection to its end, if its peer does not do its part.
@@ -49,20 +47,6 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// How long accepting pauses when the system has no room for one more connection.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Buffers of emptied outboxes that are kept for the next ones, and how large each may be.
-const SPARE_MAX: usize = 64;
-const SPARE_BYTES_MAX: usize = 256 << 10;
-
-/// What became of a [`pull`](Engine::pull).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Pulled {
-    /// There is no more to read now: wait for readiness.
-    Drained,
-    /// There may be more: wait until [`next_ready`](Engine::next_ready) names the connection.
-    Later,
-    /// The connection has ended.
-    Ended,
-}
 
 /// A broker and its connections, driven from outside.
 #[derive(Debug)]
@@ -90,7 +74,7 @@ pub struct Engine<S> {
     requests: HashMap<RequestId, oneshot::Sender<Answer>>,
     requests_made: u64,
     answerers: Answerers,
-    spare: Vec<Vec<u8>>,
+    spare: Spare,
 }
 
 /// For each hook set of the chain, by its number, who answers what it asks.
@@ -152,7 +136,7 @@ impl<S: Socket> Engine<S> {
             requests: HashMap::new(),
             requests_made: 0,
             answerers,
-            spare: Vec::new(),
+            spare: Spare::new(),
         })
     }
 
@@ -273,108 +257,6 @@ impl<S: Socket> Engine<S> {
         self.ready.len()
     }
 
-    /// Reads from a connection, a bounded amount, into the buffer lent, and tells the broker what came.
-    pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) -> Pulled {
-        let _guard = InTurn::enter();
-        let mut budget = FULL_PER_TURN;
-        let mut goes_on = self.receive_quietly(conn, &[], &mut budget);
-        for _ in 0..READS_PER_TURN {
-            let Some(connection) = self.connections.get_mut(conn) else {
-                return Pulled::Ended;
-            };
-            if !goes_on {
-                return Pulled::Later;
-            }
-            let cause = match connection.socket.read(buffer) {
-                Ok(0) => return self.peer_closed(conn),
-                Ok(len) => {
-                    let drained = len < buffer.len() && !connection.must_read_to_the_end();
-                    goes_on = self.receive_quietly(conn, &buffer[..len], &mut budget);
-                    if drained && goes_on {
-                        return Pulled::Drained;
-                    }
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !connection.broken => {
-                    return Pulled::Drained;
-                }
-                Err(_) => CloseCause::Failed,
-            };
-            self.end(conn, cause);
-            return Pulled::Ended;
-        }
-        if goes_on {
-            self.make_ready(conn);
-        }
-        Pulled::Later
-    }
-
-    /// Bytes came on a connection. For drivers that read themselves; the others [`pull`](Self::pull).
-    ///
-    /// False if no more may be handed in until [`next_ready`](Self::next_ready) names the connection, and then
-    /// beginning with an empty slice.
-    pub fn receive(&mut self, conn: ConnId, input: &[u8]) -> bool {
-        let _guard = InTurn::enter();
-        self.receive_quietly(conn, input, &mut FULL_PER_TURN.clone())
-    }
-
-    /// Tells the broker what came and obeys what it orders. False if no more may come now: the connection is held, or
-    /// the budget has ended and it stands on the list of ready ones, or it is not there any more.
-    fn receive_quietly(&mut self, conn: ConnId, input: &[u8], budget: &mut usize) -> bool {
-        let goes_on = self.decode(conn, input, budget);
-        // Orders are obeyed while what they send is at hand, and so that accounts are right before the next connection.
-        self.perform();
-        goes_on
-    }
-
-    fn decode(&mut self, conn: ConnId, mut input: &[u8], budget: &mut usize) -> bool {
-        loop {
-            let Some(connection) = self.connections.get_mut(conn) else {
-                return false;
-            };
-            if connection.is_deaf() {
-                return true;
-            }
-            if connection.held {
-                connection.pipeline.stash(input);
-                return false;
-            }
-            if *budget == 0 {
-                connection.pipeline.stash(input);
-                self.make_ready(conn);
-                return false;
-            }
-            let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
-            let next = connection
-                .pipeline
-                .next(&mut input, |received| match received {
-                    Ok((packet, bytes)) => Ok(broker.handle(
-                        now,
-                        Event::Received {
-                            conn,
-                            packet,
-                            bytes,
-                        },
-                        actions,
-                    )),
-                    Err(error) => {
-                        Err(broker.handle(now, Event::Malformed { conn, error }, actions))
-                    }
-                });
-            match next {
-                None => return true,
-                Some(Ok(Flow::Continue)) => {}
-                Some(Ok(Flow::Hold)) => connection.held = true,
-                Some(Err(_)) => connection.malformed = true,
-            }
-            if self.actions.is_full() {
-                *budget -= 1;
-                self.perform();
-            }
-        }
-    }
-
     /// From now on the socket must be read until it would block, however short a read is: because its peer has closed
     /// its side, or because the driver learns of readiness that way.
     pub fn read_to_the_end(&mut self, conn: ConnId) {
@@ -385,11 +267,11 @@ impl<S: Socket> Engine<S> {
 
     /// The socket takes bytes again.
     pub fn writable(&mut self, conn: ConnId) {
-        if let Some(connection) = self.connections.get_mut(conn) {
-            connection.full = false;
-            if connection.has_business() {
-                connection.touch(conn, &mut self.touched);
-            }
+        if let Some(connection) = self.connections.get_mut(conn)
+            && connection.writing == Writing::Full
+        {
+            connection.writing = Writing::Open;
+            connection.touch(conn, &mut self.touched);
         }
     }
 
@@ -403,22 +285,6 @@ impl<S: Socket> Engine<S> {
         }
     }
 
-    /// The peer sends no more, but it may still read: it is offered what it is owed.
-    fn peer_closed(&mut self, conn: ConnId) -> Pulled {
-        self.perform();
-        let Some(connection) = self.connections.get_mut(conn) else {
-            return Pulled::Ended;
-        };
-        if connection.write() == Written::Some && connection.closing.is_some() {
-            // Nothing is left to linger for.
-            connection.closing = Some(Close::Flush);
-            connection.touch(conn, &mut self.touched);
-            return Pulled::Later;
-        }
-        self.end(conn, CloseCause::PeerClosed);
-        Pulled::Ended
-    }
-
     /// Connections that have not ended.
     pub fn connections(&self) -> usize {
         self.connections.len()
@@ -428,7 +294,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.remove(conn) else {
             return;
         };
-        let cause = if connection.closing.is_some() {
+        let cause = if connection.is_closing() {
             CloseCause::Ordered
         } else {
             cause

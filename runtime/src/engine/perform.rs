@@ -1,6 +1,9 @@
 //! Actions become output: the broker's orders are obeyed here, and sockets written.
 
-use super::{CLOSE_DEADLINE, Connection, Engine, SPARE_BYTES_MAX, SPARE_MAX, Socket, Written};
+use super::{
+    CLOSE_DEADLINE, Engine, Socket,
+    connection::{Phase, Writing, Written},
+};
 use crate::{Outbox, Reply};
 use sanderling_core::{
     broker::{Action, Close, CloseCause, Event, Target},
@@ -95,17 +98,15 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if connection.broken {
+        if connection.writing == Writing::Broken {
             return;
         }
-        if !connection.outbox.has_memory()
-            && let Some(spare) = self.spare.pop()
-        {
-            connection.outbox.exchange_memory(spare);
+        if !connection.outbox.has_memory() {
+            connection.outbox.exchange_memory(self.spare.take());
         }
         push(&mut connection.outbox);
         connection.touch(conn, &mut self.touched);
-        if connection.outbox.len() >= EARLY_WRITE_BYTES && !connection.full {
+        if connection.outbox.len() >= EARLY_WRITE_BYTES && connection.writing == Writing::Open {
             connection.write();
             self.early.push(conn);
         }
@@ -115,9 +116,10 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        connection.closing = Some(how);
+        connection.phase = Phase::Closing(how);
         // Nobody is to be held any more; what it sends is thrown away.
         connection.held = false;
+        connection.pipeline.clear();
         if how == Close::Abort {
             connection.outbox.clear();
         }
@@ -137,12 +139,12 @@ impl<S: Socket> Engine<S> {
                 continue;
             };
             connection.touched = false;
-            let written = connection.write();
-            match written {
-                Written::All => release_memory(connection, &mut self.spare),
-                Written::Some | Written::Failed => {}
+            if connection.write() == Written::All && connection.outbox.has_memory() {
+                // An idle connection owns no buffer.
+                let memory = connection.outbox.exchange_memory(Vec::new());
+                self.spare.give(memory);
             }
-            let broken = connection.broken;
+            let broken = connection.writing == Writing::Broken;
             self.report_flushed(conn);
             if broken {
                 // It is read to its end: a DISCONNECT may stand in there.
@@ -164,20 +166,17 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        let Some(how) = connection.closing else {
+        let Phase::Closing(how) = connection.phase else {
             return;
         };
         if !connection.outbox.is_empty() {
             return;
         }
-        match how {
-            Close::Flush | Close::Abort => self.end(conn, CloseCause::Ordered),
-            Close::Linger if connection.broken => self.end(conn, CloseCause::Ordered),
-            Close::Linger if !connection.shut_down => {
-                connection.shut_down = true;
-                connection.socket.shut_down_writing();
-            }
-            Close::Linger => {}
+        if how == Close::Linger && connection.writing != Writing::Broken {
+            connection.phase = Phase::ShutDown;
+            connection.socket.shut_down_writing();
+        } else {
+            self.end(conn, CloseCause::Ordered);
         }
     }
 
@@ -195,18 +194,10 @@ impl<S: Socket> Engine<S> {
         };
         connection.outbox.consume(bytes);
         // A driver that writes itself is told again when there is something after nothing.
-        connection.full &= !connection.outbox.is_empty();
+        if connection.writing == Writing::Full && connection.outbox.is_empty() {
+            connection.writing = Writing::Open;
+        }
         connection.flushed += u32::try_from(bytes).expect("an outbox holds less than 4 GiB");
         connection.touch(conn, &mut self.touched);
-    }
-}
-
-/// An idle connection owns no buffer.
-fn release_memory<S>(connection: &mut Connection<S>, spare: &mut Vec<Vec<u8>>) {
-    if connection.outbox.has_memory() {
-        let memory = connection.outbox.exchange_memory(Vec::new());
-        if spare.len() < SPARE_MAX && memory.capacity() <= SPARE_BYTES_MAX {
-            spare.push(memory);
-        }
     }
 }

@@ -1,0 +1,150 @@
+//! From sockets to the broker: a bounded amount for each connection in each turn.
+
+use super::{
+    Engine, InTurn, Socket,
+    connection::{Phase, Writing, Written},
+};
+use sanderling_core::{
+    broker::{Close, CloseCause, Event, Flow},
+    id::ConnId,
+};
+use std::io;
+
+/// Reads from one connection in one turn.
+const READS_PER_TURN: usize = 2;
+/// How often the orders may fill up because of what one connection sent in one turn: messages to very many receivers.
+const FULL_PER_TURN: usize = 8;
+
+/// What became of a [`pull`](Engine::pull).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pulled {
+    /// There is no more to read now: wait for readiness.
+    Drained,
+    /// There may be more: wait until [`next_ready`](Engine::next_ready) names the connection.
+    Later,
+    /// The connection has ended.
+    Ended,
+}
+
+impl<S: Socket> Engine<S> {
+    /// Reads from a connection, a bounded amount, into the buffer lent, and tells the broker what came.
+    pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) -> Pulled {
+        let _guard = InTurn::enter();
+        let mut budget = FULL_PER_TURN;
+        let mut goes_on = self.receive_quietly(conn, &[], &mut budget);
+        for _ in 0..READS_PER_TURN {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                return Pulled::Ended;
+            };
+            if !goes_on {
+                return Pulled::Later;
+            }
+            let cause = match connection.socket.read(buffer) {
+                Ok(0) => return self.peer_closed(conn),
+                Ok(len) => {
+                    let drained = len < buffer.len() && !connection.must_read_to_the_end();
+                    goes_on = self.receive_quietly(conn, &buffer[..len], &mut budget);
+                    if drained && goes_on {
+                        return Pulled::Drained;
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && connection.writing != Writing::Broken =>
+                {
+                    return Pulled::Drained;
+                }
+                Err(_) => CloseCause::Failed,
+            };
+            self.end(conn, cause);
+            return Pulled::Ended;
+        }
+        if goes_on {
+            self.make_ready(conn);
+        }
+        Pulled::Later
+    }
+
+    /// Bytes came on a connection. For drivers that read themselves; the others [`pull`](Self::pull).
+    ///
+    /// False if no more may be handed in until [`next_ready`](Self::next_ready) names the connection, and then
+    /// beginning with an empty slice.
+    pub fn receive(&mut self, conn: ConnId, input: &[u8]) -> bool {
+        let _guard = InTurn::enter();
+        self.receive_quietly(conn, input, &mut FULL_PER_TURN.clone())
+    }
+
+    /// Tells the broker what came and obeys what it orders. False if no more may come now: the connection is held, or
+    /// the budget has ended and it stands on the list of ready ones, or it is not there any more.
+    fn receive_quietly(&mut self, conn: ConnId, input: &[u8], budget: &mut usize) -> bool {
+        let goes_on = self.decode(conn, input, budget);
+        // Orders are obeyed while what they send is at hand, and so that accounts are right before the next connection.
+        self.perform();
+        goes_on
+    }
+
+    fn decode(&mut self, conn: ConnId, mut input: &[u8], budget: &mut usize) -> bool {
+        loop {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                return false;
+            };
+            if connection.phase != Phase::Live {
+                return true;
+            }
+            if connection.held {
+                connection.pipeline.stash(input);
+                return false;
+            }
+            if *budget == 0 {
+                connection.pipeline.stash(input);
+                self.make_ready(conn);
+                return false;
+            }
+            let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
+            let next = connection
+                .pipeline
+                .next(&mut input, |received| match received {
+                    Ok((packet, bytes)) => Ok(broker.handle(
+                        now,
+                        Event::Received {
+                            conn,
+                            packet,
+                            bytes,
+                        },
+                        actions,
+                    )),
+                    Err(error) => {
+                        Err(broker.handle(now, Event::Malformed { conn, error }, actions))
+                    }
+                });
+            match next {
+                None => return true,
+                Some(Ok(Flow::Continue)) => {}
+                Some(Ok(Flow::Hold)) => connection.held = true,
+                Some(Err(_)) => connection.phase = Phase::Deaf,
+            }
+            if self.actions.is_full() {
+                *budget -= 1;
+                self.perform();
+            }
+        }
+    }
+
+    /// The peer sends no more, but it may still read: it is offered what it is owed.
+    pub(super) fn peer_closed(&mut self, conn: ConnId) -> Pulled {
+        self.perform();
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return Pulled::Ended;
+        };
+        if connection.write() == Written::Some && connection.is_closing() {
+            // Nothing is left to linger for.
+            connection.phase = Phase::Closing(Close::Flush);
+            connection.touch(conn, &mut self.touched);
+            return Pulled::Later;
+        }
+        self.end(conn, CloseCause::PeerClosed);
+        Pulled::Ended
+    }
+}
