@@ -45,6 +45,10 @@ fn is_long(file: &Source) -> bool {
     file.text.lines().count() > LINES_MAX
 }
 
+fn says_what_it_is(file: &Source) -> bool {
+    file.text.starts_with("//! ")
+}
+
 fn machine_names(file: &Source) -> Vec<String> {
     let mut complaints = Vec::new();
     for (number, line) in (1..).zip(file.text.lines()) {
@@ -106,7 +110,7 @@ fn every_rust_file_begins_with_what_it_is() {
     let files = source::tree();
     let silent = files
         .iter()
-        .filter(|file| file.is_rust() && !file.text.starts_with("//! "));
+        .filter(|file| file.is_rust() && !says_what_it_is(file));
     assert_none(
         silent
             .map(|file| format!("{} does not begin with //!", file.path))
@@ -126,6 +130,16 @@ fn a_long_file_is_seen() {
         text: "x\n".repeat(lines),
     };
     assert!(is_long(&file(LINES_MAX + 1)) && !is_long(&file(LINES_MAX)));
+}
+
+#[test]
+fn a_silent_file_is_seen() {
+    let file = |text: &str| Source {
+        path: "a.rs".into(),
+        text: text.into(),
+    };
+    assert!(says_what_it_is(&file("//! The clock.\n")));
+    assert!(!says_what_it_is(&file("// The clock.\n")) && !says_what_it_is(&file("//!\n")));
 }
 
 #[test]
