@@ -80,6 +80,7 @@ fn shared_filters_have_a_name_and_a_filter() {
     }
 }
 
+/// [MQTT-4.8.2-1] [MQTT-4.8.2-2]
 #[test]
 fn mqtt_4_8_2_malformed_shared_filters_are_refused() {
     use TopicError::*;
@@ -130,6 +131,7 @@ fn k8_topic_names() {
     }
 }
 
+/// [MQTT-4.7.3-3]
 #[test]
 fn mqtt_4_7_3_3_the_limit_is_65535_bytes() {
     let longest = "é".repeat(32_767) + "x";

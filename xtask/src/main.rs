@@ -10,8 +10,12 @@ const USAGE: &str = "\
 cargo xtask test                          the whole check, all steps in order
 cargo xtask test --list                   the steps and their commands
 cargo xtask test --only STEP...           some of the steps
+cargo xtask conformance                   write docs/conformance.md from tests/conformance/
 cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not told otherwise
 ";
+
+/// Writes the table of the statements and their tests.
+const CONFORMANCE: &str = "cargo run --quiet --package sanderling-tests --example conformance";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +47,10 @@ fn command(arguments: &[&str]) -> Result<ExitCode, String> {
         ["test", "--only", ref names @ ..] if !names.is_empty() => {
             run::steps(steps::named(names)?.into_iter())
         }
+        ["conformance"] => match run::succeeds(CONFORMANCE) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        },
         ["fuzz", target] => fuzz::run(target, 5)?,
         ["fuzz", target, "--minutes", minutes] => {
             let minutes = minutes.parse().map_err(|_| {

@@ -168,6 +168,11 @@ impl Story {
         })
     }
 
+    /// The version of a client that says `connect v5 …`; none for any other packet.
+    pub fn connect_version(words: &[Word]) -> Option<Version> {
+        act::connect_version(words)
+    }
+
     fn read(&mut self, number: usize, line: &str) -> Result<(), String> {
         if let Some(comment) = line.strip_prefix('#') {
             if self.title.is_empty() {
