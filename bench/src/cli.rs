@@ -86,6 +86,9 @@ pub(crate) struct RelayArgs {
     pub(crate) fault_every: u64,
 }
 
+/// The window of a scenario that is made for QoS 0 when `--qos` raises it, the same as in D and E.
+const ACKNOWLEDGED_IN_FLIGHT_MAX: u64 = 100;
+
 /// What to send. Everything but the scenario overrides one of its values.
 #[derive(Args)]
 pub(crate) struct PlanArgs {
@@ -113,7 +116,7 @@ pub(crate) struct PlanArgs {
     /// Bytes of each payload, at least 12 (20 where latency is measured).
     #[arg(long, value_name = "BYTES")]
     payload: Option<usize>,
-    /// How many messages of one publisher may be undelivered or unacknowledged.
+    /// How many messages of one publisher may be undelivered or unacknowledged; with --qos 1 or 2 at most 100 by default.
     #[arg(long, value_name = "N")]
     in_flight: Option<u64>,
     /// Packets in one write: a publisher waits for room for so many.
@@ -153,7 +156,10 @@ impl PlanArgs {
             messages: self.messages.unwrap_or(of.messages),
             qos: self.qos.map_or(of.qos, |qos| [qos; 3]),
             payload_bytes: self.payload.unwrap_or(of.payload_bytes),
-            in_flight: self.in_flight.unwrap_or(of.in_flight),
+            in_flight: self.in_flight.unwrap_or(match self.qos {
+                Some(1 | 2) => of.in_flight.min(ACKNOWLEDGED_IN_FLIGHT_MAX),
+                _ => of.in_flight,
+            }),
             batch: self.batch.map_or(of.batch, |batch| (batch, batch)),
             rate: self.rate.or(of.rate).filter(|rate| *rate > 0),
             duration: self.duration.or(of.duration),

@@ -4,8 +4,10 @@
 //! publish whose window moved, look whether the run is over or stands still.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
@@ -14,6 +16,7 @@ use crate::books::Books;
 use crate::failure::Failure;
 use crate::latency::Histogram;
 use crate::link::Link;
+use crate::nap::Nap;
 use crate::plan::Plan;
 use crate::publisher::Publisher;
 use crate::report::{BrokerUse, Report};
@@ -79,6 +82,8 @@ struct Load {
     rate: Option<u64>,
     stop_at: Option<Duration>,
     busy: bool,
+    /// Only where neither a rate nor the time of each delivery matters.
+    nap: Option<Nap>,
     fan_out: u64,
     /// Publishes that are due by now, of all publishers.
     due: u64,
@@ -115,6 +120,7 @@ impl Load {
             rate: plan.rate,
             stop_at: plan.duration,
             busy: plan.busy,
+            nap: (plan.rate.is_none() && !plan.latency).then(Nap::new),
             fan_out: plan.fan_out(),
             due: 0,
             packets: 0,
@@ -156,7 +162,14 @@ impl Load {
             if watch.interrupted.load(Ordering::Relaxed) {
                 return Err(Failure::Interrupted);
             }
+            let settled = self.books.settled;
+            let under_way = (self.books.sent * self.fan_out).saturating_sub(settled);
             self.turn(&mut events, self.sleep_max())?;
+            let found = self.books.settled - settled;
+            if let Some(nap) = self.nap.as_mut().and_then(|nap| nap.next(found, under_way)) {
+                self.publish_moved()?;
+                thread::sleep(nap);
+            }
         }
     }
 
@@ -181,7 +194,7 @@ impl Load {
     /// Sleeps until something is ready, and reads it.
     fn turn(&mut self, events: &mut Events, sleep: Option<Duration>) -> Result<(), Failure> {
         match self.poll.poll(events, sleep) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             result => result.map_err(Failure::io("poll"))?,
         }
         self.books.now_ns = self.start.elapsed().as_nanos() as u64;
@@ -393,10 +406,15 @@ impl Load {
 }
 
 /// For `map_err`: an I/O error of one client.
-fn of(who: &'static str, index: usize) -> impl FnOnce(std::io::Error) -> Failure {
-    move |error| Failure::Io {
-        doing: format!("{who} {index}"),
-        error,
+fn of(who: &'static str, index: usize) -> impl FnOnce(io::Error) -> Failure {
+    move |error| match error.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            Failure::Broker(format!("the broker closed the connection of {who} {index}"))
+        }
+        _ => Failure::Io {
+            doing: format!("{who} {index}"),
+            error,
+        },
     }
 }
 

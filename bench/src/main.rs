@@ -13,6 +13,7 @@ mod failure;
 mod latency;
 mod link;
 mod load;
+mod nap;
 mod packet_ids;
 mod plan;
 mod publisher;
