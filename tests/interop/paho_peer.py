@@ -228,10 +228,22 @@ class Peer:
         return self
 
     def disconnect(self, **values):
-        """Ends the connection with DISCONNECT."""
+        """Ends the connection with DISCONNECT and waits until the broker has closed it: it has read all then."""
         arguments = {"properties": properties("disconnect", **values)} if values else {}
-        self.client.disconnect(**arguments)
-        return self.wait_disconnected()
+        # paho closes its socket at once; a second handle keeps the connection to see the broker's end of it.
+        with self.client.socket().dup() as connection:
+            connection.settimeout(DEADLINE_S)
+            self.client.disconnect(**arguments)
+            self.wait_disconnected()
+            try:
+                while connection.recv(4096):
+                    pass
+            except TimeoutError:
+                raise Failure(f"{self.name}: not closed within {DEADLINE_S:g} s after DISCONNECT") from None
+            except ConnectionResetError:
+                # Closed with something unread by paho: closed all the same.
+                pass
+        return self
 
     def drop(self):
         """Ends the connection without DISCONNECT, as a lost network does."""
