@@ -11,6 +11,8 @@ pub struct Config {
     pub queue_qos0: bool,
     /// How many copies a client gets that has overlapping subscriptions.
     pub delivery_mode: DeliveryMode,
+    /// Which member of a shared subscription gets a message.
+    pub shared_strategy: SharedStrategy,
     /// How long a session without connection is kept at most, in seconds; a client that asks for longer is told.
     /// Sessions of 3.1 and 3.1.1 clients with clean session 0 are kept this long. `u32::MAX`: for ever.
     pub session_expiry_max_s: u32,
@@ -31,6 +33,30 @@ pub enum DeliveryMode {
     Overlap,
 }
 
+/// Who gets a message of a shared subscription, among the members that could take it best. [MQTT 5.0, 4.8.2]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SharedStrategy {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// By lot.
+    Random,
+    /// Always the same, as long as it can.
+    Sticky,
+    /// All messages of one publisher go to one member.
+    HashPublisher,
+    /// All messages of one topic go to one member.
+    HashTopic,
+    /// The one with the fewest messages in flight and queued.
+    LeastLoaded,
+}
+
+impl SharedStrategy {
+    pub(crate) fn is_by_publisher(self) -> bool {
+        self == Self::HashPublisher
+    }
+}
+
 /// The bound of everything that grows. Units are in the names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
@@ -48,7 +74,7 @@ pub struct Limits {
     pub client_id_bytes_max: u16,
     /// Levels of a topic name or filter.
     pub topic_levels_max: u16,
-    /// Sessions, connected or not. A new one is refused with 0x97 beyond it.
+    /// Sessions, connected or not; less than 2^31. A new one is refused with 0x97 beyond it.
     pub sessions_max: u32,
     /// Subscriptions of one session; a filter beyond it is refused with 0x97.
     pub subscriptions_per_session_max: u32,
@@ -117,6 +143,7 @@ impl Default for Config {
             limits: Limits::default(),
             queue_qos0: true,
             delivery_mode: DeliveryMode::OnlyOnce,
+            shared_strategy: SharedStrategy::RoundRobin,
             session_expiry_max_s: 7 * 24 * 3600,
             retry_interval: None,
             evict_awaiting_release: false,

@@ -291,6 +291,8 @@ pub enum DropCause {
     TooLarge,
     /// It expired in the queue. [MQTT-3.3.2-5]
     Expired,
+    /// It came from a shared subscription, the session ended, and no other member may or can have it. [MQTT-4.8.2-5]
+    SessionEnded,
 }
 
 /// What hooks ask for during one event.

@@ -22,6 +22,7 @@ pub mod packet;
 pub mod reason;
 mod retained;
 mod session;
+mod shared;
 pub mod stats;
 pub mod time;
 pub mod timer;

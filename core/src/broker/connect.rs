@@ -20,6 +20,7 @@ use crate::{
     },
     reason::ReasonCode,
     session::{KeptWill, aliases},
+    shared::GROUP,
     topic,
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
@@ -232,7 +233,7 @@ impl Broker {
             .then(|| self.assign_client_id(conn));
         let client_id = assigned.as_deref().unwrap_or(connect.client_id);
         let found = self.state.sessions.find(client_id);
-        let sessions_max = self.state.config.limits.sessions_max as usize;
+        let sessions_max = self.state.config.limits.sessions_max.min(GROUP) as usize;
         if found.is_none() && self.state.sessions.len() >= sessions_max {
             self.refuse_connect(conn, connect, ReasonCode::QUOTA_EXCEEDED, actions);
             return;
@@ -372,7 +373,6 @@ impl Broker {
         if let Some(client_id) = assigned {
             push(Property::AssignedClientIdentifier(client_id));
         }
-        push(Property::SharedSubscriptionAvailable(false));
         properties
     }
 

@@ -1,23 +1,20 @@
 //! From a message to its receivers: at once, or by way of the session's queue. [MQTT 5.0, 3.3.4, 4.3 to 4.6]
 
 use super::{
-    Actions, Broker, DropCause, Flow, Target,
+    Actions, DropCause, Target,
     form::{self, Alias, Encoded, Form},
     state::State,
 };
 use crate::{
     config::DeliveryMode,
-    id::ConnId,
     message::{Incoming, Message},
-    packet::{Ack, QoS, ServerPacket},
-    session::{Identifiers, Queued, Resend, Window},
+    packet::QoS,
+    session::{Identifiers, Queued, Window},
+    shared::GROUP,
     topic::{Member, MemberOptions},
 };
 use alloc::{sync::Arc, vec::Vec};
 use smallvec::SmallVec;
-
-/// Copies that one session is sent in one go, before others get their turn.
-const PUMP_STEP: u32 = 1024;
 
 /// Subscription identifiers beside the first that a receiver's copy carries.
 type FurtherIdentifiers = SmallVec<[(u32, u32); 4]>;
@@ -31,7 +28,7 @@ impl State {
         actions: &mut Actions,
     ) -> u32 {
         let mut receivers = core::mem::take(&mut self.receivers);
-        let filters = self.gather(message.topic, origin, &mut receivers);
+        let (filters, groups) = self.gather(message.topic, origin, &mut receivers);
         let further = if filters > 1 && self.config.delivery_mode == DeliveryMode::OnlyOnce {
             self.merge(&mut receivers)
         } else {
@@ -44,34 +41,48 @@ impl State {
             taken += u32::from(if further.is_empty() {
                 let one = [receiver.subscription_id];
                 let identifiers = if one == [0] { &[][..] } else { &one };
-                self.offer(receiver, identifiers, &mut message, &mut kept, actions)
+                self.offer(receiver, identifiers, 0, &mut message, &mut kept, actions)
             } else {
                 let identifiers = identifiers_of(place, receiver, &further);
-                self.offer(receiver, &identifiers, &mut message, &mut kept, actions)
+                self.offer(receiver, &identifiers, 0, &mut message, &mut kept, actions)
             });
         }
         receivers.clear();
         self.receivers = receivers;
+        for group in groups {
+            let was_taken = self.offer_to_group(group, origin, &mut message, &mut kept, actions);
+            taken += u32::from(was_taken);
+        }
         taken
     }
 
     /// Collects the subscriptions that match, without those that want nothing of `origin`. [MQTT-3.8.3-3]
     ///
-    /// Returns how many filters they are of.
-    fn gather(&self, topic: &str, origin: Option<u32>, receivers: &mut Vec<Member>) -> usize {
-        let mut filters = 0;
+    /// Returns how many filters they are of, and the groups of shared ones.
+    fn gather(
+        &self,
+        topic: &str,
+        origin: Option<u32>,
+        receivers: &mut Vec<Member>,
+    ) -> (usize, SmallVec<[u32; 4]>) {
+        let (mut filters, mut groups) = (0, SmallVec::new());
+        let is_unwanted =
+            |member: &Member| Some(member.session) == origin && member.options.no_local();
         self.index.for_each_match(topic, |members| {
             filters += 1;
-            match origin {
-                Some(origin) => receivers.extend(
-                    members
-                        .iter()
-                        .filter(|member| !(member.session == origin && member.options.no_local())),
-                ),
-                None => receivers.extend_from_slice(members),
+            if self.groups.is_empty() {
+                receivers.extend(members.iter().filter(|member| !is_unwanted(member)));
+                return;
+            }
+            for member in members {
+                if member.session & GROUP != 0 {
+                    groups.push(member.session);
+                } else if !is_unwanted(member) {
+                    receivers.push(*member);
+                }
             }
         });
-        filters
+        (filters, groups)
     }
 
     /// One copy for each session: the highest QoS, RETAIN as published if any asks for it, all identifiers.
@@ -112,10 +123,13 @@ impl State {
     }
 
     /// Sends one copy, or queues it, or drops it. True if it was not dropped.
-    fn offer(
+    ///
+    /// `shared` is the group it is sent to; 0 for none.
+    pub(super) fn offer(
         &mut self,
         receiver: &Member,
         identifiers: &[u32],
+        shared: u32,
         message: &mut Incoming<'_>,
         kept: &mut Option<Arc<Message>>,
         actions: &mut Actions,
@@ -152,7 +166,7 @@ impl State {
                 return false;
             }
             let mut queued = None;
-            if qos != QoS::AtMostOnce && self.keeps_inflight(number) {
+            if qos != QoS::AtMostOnce && (shared != 0 || self.keeps_inflight(number)) {
                 let identifiers = Identifiers::from_slice(identifiers);
                 let message = kept.get_or_insert_with(|| message.keep()).clone();
                 queued = Some(Queued {
@@ -160,6 +174,7 @@ impl State {
                     qos,
                     retain,
                     identifiers,
+                    shared,
                 });
             }
             self.send_copy(number, qos, encoded, queued, actions);
@@ -180,6 +195,7 @@ impl State {
                 qos,
                 retain,
                 identifiers,
+                shared,
             },
         )
     }
@@ -198,7 +214,7 @@ impl State {
         qos == QoS::AtMostOnce && !self.sessions.get(number).queue.holds_qos0()
     }
 
-    fn has_room(&self, number: u32) -> bool {
+    pub(super) fn has_room(&self, number: u32) -> bool {
         let session = self.sessions.get(number);
         let limits = &self.config.limits;
         let releasing_max = match self.config.evict_awaiting_release {
@@ -213,12 +229,12 @@ impl State {
     }
 
     /// True if what is in flight to this session may have to be sent again.
-    fn keeps_inflight(&self, number: u32) -> bool {
+    pub(super) fn keeps_inflight(&self, number: u32) -> bool {
         self.config.retry_interval.is_some() || self.sessions.get(number).survives()
     }
 
     /// Orders the delivery of one encoded copy to a session that is connected and has room.
-    fn send_copy(
+    pub(super) fn send_copy(
         &mut self,
         number: u32,
         qos: QoS,
@@ -286,156 +302,15 @@ impl State {
         }
     }
 
-    fn account_unqueued(&mut self, queued: &Queued) {
+    pub(super) fn account_unqueued(&mut self, queued: &Queued) {
         self.statistics.messages_queued_current -= 1;
         self.statistics.queued_bytes_current -= queued.message.cost_bytes();
-    }
-
-    /// A session has a connection again: what was in flight, then PUBRELs, then the queue. [MQTT-4.4.0-1] (S4)
-    pub(super) fn resume(&mut self, number: u32, actions: &mut Actions) {
-        let session = self.sessions.get(number);
-        let conn = self.hot[number as usize].conn;
-        let releasing: Vec<_> = session.outbound.releasing().collect();
-        self.hot[number as usize].backlog = session.has_backlog();
-        self.resend(number, &mut PUMP_STEP.clone(), actions);
-        for packet_id in releasing {
-            self.send(
-                conn,
-                &ServerPacket::PubRel(Ack::success(packet_id)),
-                actions,
-            );
-        }
-        self.pump(number, actions);
-    }
-
-    /// Sends what waits, as far as window and output have room.
-    pub(super) fn pump(&mut self, number: u32, actions: &mut Actions) {
-        if !self.hot[number as usize].backlog {
-            return;
-        }
-        let mut budget = PUMP_STEP;
-        self.resend(number, &mut budget, actions);
-        self.drain_queue(number, &mut budget, actions);
-        self.replay(number, actions);
-        self.hot[number as usize].backlog = self.sessions.get(number).has_backlog();
-        if budget == 0 {
-            self.carry_on_later(number);
-        }
-    }
-
-    /// What an earlier connection left unacknowledged, with DUP and the same identifiers. [MQTT-3.3.1-1]
-    fn resend(&mut self, number: u32, budget: &mut u32, actions: &mut Actions) {
-        while *budget > 0 && self.may_send_now(number) && self.has_room(number) {
-            *budget -= 1;
-            let outbound = &mut self.sessions.get_mut(number).outbound;
-            let Some(resend) = outbound.next_resend(self.now) else {
-                return;
-            };
-            if !self.send_again(number, &resend, actions) {
-                self.sessions.get_mut(number).outbound.skip_resend();
-                let Queued { message, qos, .. } = resend.queued;
-                self.count_drop(number, &message.topic, qos, DropCause::TooLarge);
-            }
-        }
-    }
-
-    /// Sends a message that is in flight once more. False if the client does not take packets of its size.
-    pub(super) fn send_again(
-        &mut self,
-        number: u32,
-        resend: &Resend,
-        actions: &mut Actions,
-    ) -> bool {
-        let Resend { packet_id, queued } = resend;
-        let encoded = self.encode_queued(number, queued, true, actions);
-        let hot = &mut self.hot[number as usize];
-        if encoded.bytes > hot.packet_bytes_max {
-            return false;
-        }
-        hot.outbound_bytes = hot.outbound_bytes.saturating_add(encoded.bytes);
-        let target = Target {
-            conn: hot.conn,
-            packet_id: Some(*packet_id),
-        };
-        self.statistics.delivered(queued.qos, encoded.bytes);
-        actions.deliver(encoded.frame, encoded.packet_id_at, target);
-        true
-    }
-
-    fn drain_queue(&mut self, number: u32, budget: &mut u32, actions: &mut Actions) {
-        if self.sessions.get(number).outbound.owes_resend() {
-            return;
-        }
-        while *budget > 0 && self.may_send_now(number) {
-            *budget -= 1;
-            let now = self.now;
-            let Some(front) = self.sessions.get(number).queue.front() else {
-                return;
-            };
-            let expired = front.message.is_expired(now);
-            if !expired && front.qos != QoS::AtMostOnce && !self.has_room(number) {
-                return;
-            }
-            let Some(queued) = self.sessions.get_mut(number).queue.pop() else {
-                return;
-            };
-            self.account_unqueued(&queued);
-            if expired {
-                self.count_drop(
-                    number,
-                    &queued.message.topic,
-                    queued.qos,
-                    DropCause::Expired,
-                );
-            } else {
-                self.send_queued(number, queued, actions);
-            }
-        }
-    }
-
-    /// Sends a message for the first time. The session is connected and has room.
-    fn send_queued(&mut self, number: u32, queued: Queued, actions: &mut Actions) {
-        let encoded = self.encode_queued(number, &queued, false, actions);
-        let qos = queued.qos;
-        if encoded.bytes > self.hot[number as usize].packet_bytes_max {
-            self.count_drop(number, &queued.message.topic, qos, DropCause::TooLarge);
-            return;
-        }
-        let kept = self.keeps_inflight(number).then_some(queued);
-        self.send_copy(number, qos, encoded, kept, actions);
-    }
-
-    /// Sends a retained message if there is room now. The queue is empty then.
-    pub(super) fn send_retained(&mut self, number: u32, queued: Queued, actions: &mut Actions) {
-        self.send_queued(number, queued, actions);
-    }
-
-    fn encode_queued(
-        &mut self,
-        number: u32,
-        queued: &Queued,
-        dup: bool,
-        actions: &mut Actions,
-    ) -> Encoded {
-        let v5 = self.hot[number as usize].v5;
-        let identifiers = if v5 { &queued.identifiers[..] } else { &[] };
-        let (qos, retain) = (queued.qos, queued.retain);
-        let dup = dup && qos != QoS::AtMostOnce;
-        let form = Form {
-            v5,
-            qos,
-            retain,
-            dup,
-            identifiers,
-            alias: Alias::None,
-        };
-        self.encode_aliased(number, form, &mut Incoming::again(&queued.message), actions)
     }
 
     /// Encodes a copy for one receiver, with a topic alias if it takes them.
     ///
     /// The caller sends the copy unless it is larger than the client takes.
-    fn encode_aliased(
+    pub(super) fn encode_aliased(
         &mut self,
         number: u32,
         form: Form<'_>,
@@ -462,41 +337,6 @@ impl State {
         }
         aliases.bind(message.topic);
         encoded
-    }
-
-    /// True while the session's connection takes more output.
-    fn may_send_now(&self, number: u32) -> bool {
-        let hot = &self.hot[number as usize];
-        hot.online && hot.outbound_bytes < self.config.limits.outbound_bytes_max
-    }
-
-    /// True if a message of any QoS could be sent now and nothing waits before it.
-    pub(super) fn may_replay(&self, number: u32) -> bool {
-        let session = self.sessions.get(number);
-        session.queue.is_empty()
-            && !session.outbound.owes_resend()
-            && self.may_send_now(number)
-            && self.has_room(number)
-    }
-}
-
-impl Broker {
-    /// The network took bytes: there may be room for what waits.
-    pub(super) fn on_flushed(&mut self, conn: ConnId, bytes: u32, actions: &mut Actions) -> Flow {
-        let Some(live) = self.state.connections.get(conn).and_then(|c| c.live()) else {
-            return Flow::Continue;
-        };
-        let number = live.session;
-        let hot = &mut self.state.hot[number as usize];
-        let Some(left) = hot.outbound_bytes.checked_sub(bytes) else {
-            panic!(
-                "contract: {bytes} bytes flushed of {} sent to connection {conn}",
-                hot.outbound_bytes
-            );
-        };
-        hot.outbound_bytes = left;
-        self.state.pump(number, actions);
-        Flow::Continue
     }
 }
 

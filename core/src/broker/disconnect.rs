@@ -8,7 +8,7 @@ use crate::{
     id::ConnId,
     packet::{ConnAck, Disconnect, Properties, PropertiesBuf, Property, ServerPacket, Version},
     reason::ReasonCode,
-    session::KeptWill,
+    session::{KeptWill, aliases},
     time::Instant,
     topic::TopicFilter,
 };
@@ -194,6 +194,8 @@ impl Broker {
         self.state.detach(number);
         let session = self.state.sessions.get_mut(number);
         session.outbound.disconnected();
+        session.outbound_aliases = None;
+        session.inbound_aliases = aliases::Inbound::default();
         let timer = session.timer.take();
         let expiry_s = session.expiry_s;
         let will = session.will.take();
@@ -212,7 +214,11 @@ impl Broker {
                 _ => SessionEnd::Normal,
             };
             self.end_session(number, why, actions);
-        } else if expiry_s != u32::MAX {
+            return;
+        }
+        self.state.orphan_queued(number);
+        self.state.rehome(actions);
+        if expiry_s != u32::MAX {
             let at = now + seconds(expiry_s);
             let timer = self.state.set_timer(at, Due::Expiry(number));
             self.state.sessions.get_mut(number).timer = Some(timer);
@@ -263,6 +269,7 @@ impl Broker {
             "the connection ends before the session"
         );
         let session = self.state.forget_session(number);
+        self.state.rehome(actions);
         let notice = Notice::SessionEnded {
             client_id: &session.client_id,
             why,
@@ -278,10 +285,13 @@ impl super::state::State {
         self.cancel_timer(session.timer.take());
         self.cancel_timer(session.will_timer.take());
         for filter in session.subscriptions.keys() {
-            if let Ok(filter) = TopicFilter::parse(filter) {
-                self.index.unsubscribe(filter.path(), number);
+            match TopicFilter::parse(filter) {
+                Ok(filter) if filter.shared().is_some() => self.leave_group(filter, number),
+                Ok(filter) => drop(self.index.unsubscribe(filter.path(), number)),
+                Err(error) => unreachable!("a subscription has a filter that {error}"),
             }
         }
+        self.orphan_all(&mut session);
         let count = u32::try_from(session.subscriptions.len()).unwrap_or(u32::MAX);
         self.statistics.subscriptions_current -= count;
         self.statistics.messages_queued_current -= session.queue.len() as u64;

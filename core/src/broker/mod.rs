@@ -12,7 +12,9 @@ mod event;
 mod form;
 mod permit;
 mod publish;
+mod pump;
 mod replay;
+mod share;
 mod state;
 mod subscribe;
 mod timeout;
@@ -64,6 +66,18 @@ pub enum Flow {
 /// The source of all randomness that is not a connection's own. Two brokers with the same seed act alike.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Seed(pub [u8; 32]);
+
+impl Seed {
+    /// One number that only hash tables see, so that it changes no action, and one that draws lots.
+    fn two(self) -> [u64; 2] {
+        let (hashes, lots) = self.0.split_at(16);
+        [hashes, lots].map(|bytes| {
+            bytes
+                .iter()
+                .fold(0, |sum: u64, &b| sum.rotate_left(8) ^ u64::from(b))
+        })
+    }
+}
 
 impl Broker {
     /// A broker without sessions. `now` is monotonic; `wall` is the civil time at `now`.

@@ -33,6 +33,7 @@ impl State {
                         qos,
                         retain: true,
                         identifiers,
+                        shared: 0,
                     };
                     self.send_retained(number, queued, actions);
                 }

@@ -9,6 +9,7 @@ use crate::{
     packet::{PacketType, QoS, ServerPacket, Version},
     retained::Retained,
     session::Session,
+    shared::Groups,
     stats::Statistics,
     time::{Instant, WallClock},
     timer::{TimerKey, Wheel},
@@ -22,6 +23,7 @@ use super::{
     Seed,
     consult::Tickets,
     form::{Forms, PACKET_BYTES_MAX},
+    share::Orphan,
 };
 
 /// Everything but the hooks, so that a flow can hold both.
@@ -37,6 +39,9 @@ pub(crate) struct State {
     /// What a fan-out reads of each session, side by side.
     pub(crate) hot: Vec<Hot>,
     pub(crate) index: Index,
+    pub(crate) groups: Groups,
+    /// Messages of shared subscriptions whose receiver is gone.
+    pub(crate) orphans: VecDeque<Orphan>,
     pub(crate) retained: Retained,
     pub(crate) tickets: Tickets,
     pub(crate) statistics: Statistics,
@@ -130,10 +135,7 @@ impl State {
         wall: WallClock,
         watches_drops: bool,
     ) -> Self {
-        let hash_seed = seed
-            .0
-            .iter()
-            .fold(0, |sum: u64, &b| sum.rotate_left(8) ^ u64::from(b));
+        let [hash_seed, lots_seed] = seed.two();
         Self {
             config,
             now,
@@ -142,6 +144,8 @@ impl State {
             sessions: Sessions::new(hash_seed),
             hot: Vec::new(),
             index: Index::new(hash_seed),
+            groups: Groups::new(lots_seed),
+            orphans: VecDeque::new(),
             retained: Retained::default(),
             tickets: Tickets::default(),
             statistics: Statistics::default(),
@@ -348,12 +352,22 @@ impl State {
 
     /// Notes that a message was lost for one receiver.
     pub(crate) fn count_drop(&mut self, session: u32, topic: &str, qos: QoS, why: DropCause) {
-        self.statistics.dropped(qos);
         if self.watches_drops {
             let client_id = self.sessions.get(session).client_id.clone();
+            self.note_drop(&client_id, topic, qos, why);
+        } else {
+            self.statistics.dropped(qos);
+        }
+    }
+
+    /// The same for a receiver whose session may be gone.
+    pub(crate) fn note_drop(&mut self, client_id: &str, topic: &str, qos: QoS, why: DropCause) {
+        self.statistics.dropped(qos);
+        if self.watches_drops {
+            let (client_id, topic) = (client_id.into(), topic.into());
             self.drops.push(Drop {
                 client_id,
-                topic: topic.into(),
+                topic,
                 qos,
                 why,
             });

@@ -184,9 +184,7 @@ impl State {
     /// What the standard and the limits say to one entry, before any hook is asked.
     fn request<'a>(&self, entry: SubscribeEntry<'a>) -> SubscribeRequest<'a> {
         let levels_max = usize::from(self.config.limits.topic_levels_max);
-        let granted = if entry.filter.shared().is_some() {
-            Err(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
-        } else if topic::deeper_than(entry.filter.path(), levels_max) {
+        let granted = if topic::deeper_than(entry.filter.path(), levels_max) {
             Err(ReasonCode::TOPIC_FILTER_INVALID)
         } else {
             Ok(entry.options.qos)
@@ -231,12 +229,20 @@ impl State {
             subscription_id: identifier,
             options: MemberOptions::new(qos, no_local, retain_as_published),
         };
-        self.index.subscribe(filter.path(), member);
+        let is_shared = filter.shared().is_some();
+        if is_shared {
+            session.shared += u32::from(is_new);
+            self.join_group(filter, member);
+        } else {
+            self.index.subscribe(filter.path(), member);
+        }
         if is_new {
             self.statistics.subscriptions_current += 1;
             self.statistics.subscriptions_made += 1;
         }
         let replays = match options.retain_handling {
+            // A group gets no retained messages. [MQTT 5.0, 4.8.2]
+            _ if is_shared => false,
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
@@ -270,7 +276,12 @@ impl State {
         session
             .replays
             .retain(|replay| *replay.filter != *filter.as_str());
-        self.index.unsubscribe(filter.path(), number);
+        if filter.shared().is_some() {
+            session.shared -= 1;
+            self.leave_group(filter, number);
+        } else {
+            self.index.unsubscribe(filter.path(), number);
+        }
         self.statistics.subscriptions_current -= 1;
         true
     }

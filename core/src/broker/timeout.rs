@@ -55,6 +55,7 @@ impl Broker {
         }
         self.state.forget_announced();
         self.state.carry_on(actions);
+        self.state.rehome(actions);
         if !self.state.runnable.is_empty() {
             self.state.wake_now();
         }

@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) inflight_max: u16,
     /// By filter as the client wrote it; ordered, so that ending a session has one order.
     pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    /// How many of them are shared.
+    pub(crate) shared: u32,
     pub(crate) inbound: Inbound,
     pub(crate) outbound: Outbound,
     pub(crate) queue: Queue,
@@ -74,6 +76,7 @@ impl Session {
             expiry_s: 0,
             inflight_max: 1,
             subscriptions: BTreeMap::new(),
+            shared: 0,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             queue: Queue::default(),

@@ -200,6 +200,20 @@ impl Outbound {
             .collect()
     }
 
+    /// How many messages are in flight.
+    pub(crate) fn inflight(&self) -> usize {
+        self.inflight.len()
+    }
+
+    /// The messages in flight that were sent to groups, as far as they are kept. The session has ended.
+    pub(crate) fn take_shared(&mut self) -> impl Iterator<Item = Queued> + use<> {
+        let inflight = core::mem::take(&mut self.inflight);
+        inflight
+            .into_iter()
+            .filter_map(|entry| entry.kept)
+            .filter(|queued| queued.shared != 0)
+    }
+
     /// True if nothing awaits anything.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {

@@ -4,7 +4,7 @@
 //! new one if that is QoS 0; else the oldest.
 
 use crate::{message::Message, packet::QoS};
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 /// One message in a queue, as its receiver will get it.
@@ -15,6 +15,8 @@ pub(crate) struct Queued {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) identifiers: Identifiers,
+    /// The group it was sent to; 0 for none.
+    pub(crate) shared: u32,
 }
 
 /// The subscription identifiers that a copy carries; hardly ever more than one.
@@ -88,6 +90,22 @@ impl Queue {
         }
     }
 
+    /// Takes out what was sent to groups. The caller keeps the accounts of all sessions.
+    pub(crate) fn take_shared(&mut self) -> Vec<Queued> {
+        let mut shared = Vec::new();
+        for list in [&mut self.qos0, &mut self.acknowledged] {
+            list.retain(|(arrived, queued)| {
+                if queued.shared != 0 {
+                    shared.push((*arrived, queued.clone()));
+                }
+                queued.shared == 0
+            });
+        }
+        shared.sort_unstable_by_key(|(arrived, _)| *arrived);
+        let shared = shared.into_iter();
+        shared.map(|(_, queued)| self.account_off(queued)).collect()
+    }
+
     fn pop_qos0(&mut self) -> Option<Queued> {
         let (_, queued) = self.qos0.pop_front()?;
         Some(self.account_off(queued))
@@ -129,7 +147,7 @@ mod tests {
         for (number, qos) in [1, 0, 2, 0, 1].into_iter().enumerate() {
             queue.push(queued(number, qos));
         }
-        let numbers: alloc::vec::Vec<_> = core::iter::from_fn(|| queue.pop())
+        let numbers: Vec<_> = core::iter::from_fn(|| queue.pop())
             .map(|queued| queued.message.topic.clone())
             .collect();
         assert_eq!(numbers, ["0", "1", "2", "3", "4"].map(Into::into));
@@ -168,6 +186,7 @@ mod tests {
             qos,
             retain: false,
             identifiers: Identifiers::new(),
+            shared: 0,
         }
     }
 }

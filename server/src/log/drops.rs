@@ -82,6 +82,7 @@ impl From<DropCause> for Cause {
             DropCause::Away => "client away",
             DropCause::TooLarge => "larger than the client's maximum packet size",
             DropCause::Expired => "expired",
+            DropCause::SessionEnded => "session ended",
         })
     }
 }

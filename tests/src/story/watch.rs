@@ -54,6 +54,7 @@ pub(super) fn describe(notice: &Notice<'_>) -> Vec<Word> {
                 DropCause::Away => "away",
                 DropCause::TooLarge => "too_large",
                 DropCause::Expired => "expired",
+                DropCause::SessionEnded => "session_ended",
             };
             vec![
                 Word::plain("dropped"),
