@@ -7,6 +7,7 @@ use crate::{
     time::Instant,
     timer::TimerKey,
 };
+use bytes::Bytes;
 use core::time::Duration;
 
 /// What the broker knows of a connection.
@@ -24,13 +25,20 @@ pub(crate) struct Connection {
 ///                |                      |                                                       ^
 ///                +--deadline, refusal---+-------------------------------------------------------+
 /// ```
-/// A CONNECT that no hook asks about goes from `AwaitConnect` to `Live` at once.
+/// A CONNECT that no hook asks about goes from `AwaitConnect` to `Live` at once; by way of `Waiting` if its session is in
+/// use.
 #[derive(Debug)]
 pub(crate) enum Phase {
     /// Nothing was received yet.
     AwaitConnect,
     /// The CONNECT is in question. It has had no effect.
     Asking(Ticket),
+    /// The CONNECT is permitted. It waits until what another connection of the session has received is read.
+    Waiting {
+        old: ConnId,
+        version: Version,
+        packet: Bytes,
+    },
     /// Accepted.
     Live(Live),
     /// `Close` was ordered; whatever is reported of it before `Closed` is ignored.
@@ -48,20 +56,22 @@ pub(crate) struct Live {
     pub(crate) last_received: Instant,
     /// The question that holds it: nothing is read so long.
     pub(crate) held: Option<Ticket>,
+    /// The connection that waits to take the session over.
+    pub(crate) successor: Option<ConnId>,
 }
 
 impl Connection {
     pub(crate) fn live(&self) -> Option<&Live> {
         match &self.phase {
             Phase::Live(live) => Some(live),
-            Phase::AwaitConnect | Phase::Asking(_) | Phase::Closing => None,
+            Phase::AwaitConnect | Phase::Asking(_) | Phase::Waiting { .. } | Phase::Closing => None,
         }
     }
 
     pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
         match &mut self.phase {
             Phase::Live(live) => Some(live),
-            Phase::AwaitConnect | Phase::Asking(_) | Phase::Closing => None,
+            Phase::AwaitConnect | Phase::Asking(_) | Phase::Waiting { .. } | Phase::Closing => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sanderling_runtime::engine::Socket;
 use std::{
-    io::{self, IoSlice},
+    io::{self, IoSlice, Read},
     net::Shutdown,
     sync::{
         Arc,
@@ -68,6 +68,11 @@ impl Signal {
 impl Socket for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.socket.try_read(buffer)
+    }
+
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // tokio would not ask the system before its reactor has seen that there is something.
+        (&*socket2::SockRef::from(&*self.socket)).read(buffer)
     }
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {

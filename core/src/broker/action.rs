@@ -40,6 +40,12 @@ pub enum Action {
         /// In which way.
         how: Close,
     },
+    /// Read what has arrived on this connection already, a bounded amount, hand it in, and report `Drained`: its session
+    /// is about to go to another connection.
+    Drain {
+        /// The connection.
+        conn: ConnId,
+    },
     /// Read from this connection again; it was held.
     Resume {
         /// The connection.

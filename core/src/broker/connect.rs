@@ -87,7 +87,7 @@ impl Broker {
                 self.refuse(conn, NOT_CONNECT_FIRST, actions);
                 Flow::Continue
             }
-            (Phase::Asking(_) | Phase::Live(_), _) => {
+            (Phase::Asking(_) | Phase::Waiting { .. } | Phase::Live(_), _) => {
                 panic!("a packet of connection {conn}, which is held")
             }
         }
@@ -160,7 +160,7 @@ impl Broker {
     ) -> Flow {
         let link = self.state.link(conn);
         match permit::connect(&mut self.hooks, from, worst, link, connect) {
-            (Judged::Permitted, _) => self.admit(conn, connect, actions),
+            (Judged::Permitted, _) => return self.succeed(conn, connect, actions),
             (Judged::Refused(reason), _) => {
                 self.refuse_connect(conn, connect, reason, actions);
             }
@@ -226,7 +226,7 @@ impl Broker {
     }
 
     /// The CONNECT is permitted: from here on it has effects.
-    fn admit(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) {
+    pub(super) fn admit(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) {
         let assigned = connect
             .client_id
             .is_empty()
@@ -303,6 +303,7 @@ impl Broker {
             silence_max,
             last_received: now,
             held: None,
+            successor: None,
         };
         self.set_phase(conn, Phase::Live(live));
         let timer = silence_max.map(|max| self.state.set_timer(now + max, Due::KeepAlive(conn)));

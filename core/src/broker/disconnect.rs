@@ -121,16 +121,19 @@ impl Broker {
         let timer = connection.timer.take();
         self.state.cancel_timer(timer);
         let mut client_id: Option<Box<str>> = None;
+        let mut successor = None;
         match phase {
             Phase::Closing => return,
             Phase::AwaitConnect => {}
             Phase::Asking(ticket) => {
                 self.close_ticket(ticket);
             }
+            Phase::Waiting { old, .. } => self.stop_waiting(conn, old),
             Phase::Live(live) => {
                 if let Some(ticket) = live.held {
                     self.close_ticket(ticket);
                 }
+                successor = live.successor;
                 self.say_why(conn, &live, &end, actions);
                 client_id = Some(self.state.sessions.get(live.session).client_id.clone());
                 self.leave(live.session, &end, actions);
@@ -149,6 +152,7 @@ impl Broker {
             end,
         };
         self.hooks.notice(&notice, &mut self.orders);
+        self.go_on_with(successor, actions);
     }
 
     /// A 5.0 client reads in a DISCONNECT why the server ends its connection. [MQTT-4.13.1-1]

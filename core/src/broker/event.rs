@@ -49,6 +49,11 @@ pub enum Event<'a> {
         /// How it ended.
         cause: CloseCause,
     },
+    /// What had arrived on a connection when `Action::Drain` named it was handed in. Legal also if it has ended since.
+    Drained {
+        /// The connection.
+        conn: ConnId,
+    },
     /// The time announced by `Action::Timer` has come. Early and repeated calls are harmless.
     TimerFired,
     /// A verdict on an open question. A late one is counted and ignored.

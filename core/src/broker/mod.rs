@@ -17,6 +17,7 @@ mod replay;
 mod share;
 mod state;
 mod subscribe;
+mod takeover;
 mod timeout;
 
 pub use action::{Action, Actions, Close, Frame, Target, Targets};
@@ -110,6 +111,10 @@ impl Broker {
             Event::Opened { conn, link } => self.on_opened(conn, link, actions),
             Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
             Event::Closed { conn, cause } => self.on_closed(conn, cause, actions),
+            Event::Drained { conn } => {
+                self.on_drained(conn, actions);
+                Flow::Continue
+            }
             Event::TimerFired => self.on_timer(actions),
             Event::Ruled { ticket, verdict } => self.on_ruled(ticket, verdict, actions),
             Event::Ordered { request, command } => {

@@ -67,8 +67,10 @@ impl Broker {
             return;
         };
         connection.timer = None;
-        if matches!(connection.phase, Phase::AwaitConnect) {
-            self.refuse(conn, CONNECT_LATE, actions);
+        match connection.phase {
+            Phase::AwaitConnect => self.refuse(conn, CONNECT_LATE, actions),
+            Phase::Waiting { old, .. } => self.on_drained(old, actions),
+            Phase::Asking(_) | Phase::Live(_) | Phase::Closing => {}
         }
     }
 

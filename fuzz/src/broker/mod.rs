@@ -37,9 +37,11 @@ pub fn broker(input: &[u8]) {
         now: Instant::ORIGIN,
         timer: None,
         slots: Default::default(),
+        drains: Vec::new(),
     };
     while !input.is_empty() {
         driver.step(&mut input);
+        driver.drain();
     }
     driver.end();
 }
@@ -50,6 +52,8 @@ struct Driver {
     now: Instant,
     timer: Option<Instant>,
     slots: [Slot; SLOTS],
+    /// Connections to be read before their session goes to another one. Nothing unread waits here.
+    drains: Vec<ConnId>,
 }
 
 /// A place for connections, one after the other.
@@ -74,6 +78,12 @@ impl Driver {
             13 => self.close(slot),
             14 => self.wait(Duration::from_millis(u64::from(input.byte()).pow(2) * 10)),
             _ => self.order(input),
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(conn) = self.drains.pop() {
+            let _ = self.report(Event::Drained { conn });
         }
     }
 
@@ -232,6 +242,7 @@ impl Driver {
                     }
                 }
                 Action::Close { conn, .. } => client_of(&mut self.slots, *conn).close(),
+                Action::Drain { conn } => self.drains.push(*conn),
                 Action::Resume { conn } => client_of(&mut self.slots, *conn).resume(),
                 Action::Timer { at } => self.timer = Some(*at),
                 Action::Consult { .. } => panic!("a question without a hook"),

@@ -12,6 +12,14 @@ pub trait Socket {
     /// `WouldBlock` if there is nothing to read; anything else ends the connection.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// The same, past any record the driver keeps of the socket's readiness: what has arrived is found.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
+
     /// Writes as much of the slices as the socket takes.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ use std::{
 
 /// Bytes a driver should lend to [`Engine::pull`].
 pub const READ_BUFFER_BYTES: usize = 64 << 10;
+/// Bytes read at a time from a connection that loses its session.
+const DRAIN_BUFFER_BYTES: usize = 16 << 10;
 /// Rounds of writing in one turn; what is left then comes in the next.
 const ROUNDS_PER_TURN: usize = 8;
 /// From the order to close a connection to its end, if its peer does not do its part.
@@ -66,6 +68,9 @@ pub struct Engine<S> {
     early: Vec<ConnId>,
     /// Connections that were ordered to close, by their deadline.
     closing: VecDeque<(Instant, ConnId)>,
+    /// Connections whose session is about to go to another one, to be read before.
+    drains: VecDeque<ConnId>,
+    drain_buffer: Box<[u8]>,
     /// When the broker wants to hear `TimerFired`.
     timer: Option<Instant>,
     accept_at: Option<Instant>,
@@ -129,6 +134,8 @@ impl<S: Socket> Engine<S> {
             ready: VecDeque::new(),
             early: Vec::new(),
             closing: VecDeque::new(),
+            drains: VecDeque::new(),
+            drain_buffer: vec![0; DRAIN_BUFFER_BYTES].into_boxed_slice(),
             timer: None,
             accept_at: None,
             stop_at: None,
@@ -172,6 +179,7 @@ impl<S: Socket> Engine<S> {
         self.fire_deadlines();
         for _ in 0..ROUNDS_PER_TURN {
             self.perform();
+            self.drain();
             if self.touched.is_empty() {
                 return;
             }

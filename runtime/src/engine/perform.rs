@@ -49,6 +49,7 @@ impl<S: Socket> Engine<S> {
                     }
                 }
                 Action::Close { conn, how } => self.begin_close(*conn, *how),
+                Action::Drain { conn } => self.drains.push_back(*conn),
                 Action::Resume { conn } => {
                     if let Some(connection) = self.connections.get_mut(*conn) {
                         connection.held = false;

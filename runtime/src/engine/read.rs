@@ -12,6 +12,8 @@ use std::io;
 
 /// Reads from one connection in one turn.
 const READS_PER_TURN: usize = 2;
+/// Reads from a connection that loses its session.
+const READS_PER_DRAIN: usize = 16;
 /// How often the orders may fill up because of what one connection sent in one turn: messages to very many receivers.
 const FULL_PER_TURN: usize = 8;
 
@@ -128,6 +130,40 @@ impl<S: Socket> Engine<S> {
             if self.actions.is_full() {
                 *budget -= 1;
                 self.perform();
+            }
+        }
+    }
+
+    /// Reads what has arrived on connections that lose their session: there may be a DISCONNECT among it.
+    pub(super) fn drain(&mut self) {
+        while let Some(conn) = self.drains.pop_front() {
+            let mut buffer = core::mem::take(&mut self.drain_buffer);
+            self.drain_one(conn, &mut buffer);
+            self.drain_buffer = buffer;
+            self.tell(Event::Drained { conn });
+            self.perform();
+        }
+    }
+
+    fn drain_one(&mut self, conn: ConnId, buffer: &mut [u8]) {
+        let mut budget = FULL_PER_TURN;
+        for _ in 0..READS_PER_DRAIN {
+            let Some(connection) = self.connections.get_mut(conn) else {
+                return;
+            };
+            match connection.socket.read_now(buffer) {
+                Ok(0) => {
+                    self.peer_closed(conn);
+                    return;
+                }
+                Ok(len) => {
+                    if !self.receive_quietly(conn, &buffer[..len], &mut budget) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => return self.end(conn, CloseCause::Failed),
             }
         }
     }

@@ -164,7 +164,7 @@ impl Direct {
 
     fn perform(&mut self) {
         let actions = core::mem::take(&mut self.actions);
-        let mut resumed = Vec::new();
+        let (mut resumed, mut drained) = (Vec::new(), Vec::new());
         for action in actions.list() {
             match action {
                 Action::Send { conn, frame } => {
@@ -196,6 +196,10 @@ impl Direct {
                     if let Some(conn) = self.find(*conn) {
                         conn.phase = Phase::Ordered(*how);
                     }
+                }
+                Action::Drain { conn } => {
+                    self.trace.push(format!("drain {conn}"));
+                    drained.push(*conn);
                 }
                 Action::Resume { conn } => {
                     self.trace.push(format!("resume {conn}"));
@@ -229,6 +233,12 @@ impl Direct {
             if let Some(peer) = self.conns.iter().position(|conn| conn.id == id) {
                 self.read(peer);
             }
+        }
+        for conn in drained {
+            if let Some(peer) = self.conns.iter().position(|one| one.id == conn) {
+                self.read(peer);
+            }
+            let _ = self.handle(Event::Drained { conn });
         }
     }
 
