@@ -177,6 +177,15 @@ def takeover(world):
     second.receive(topic, "to the second", 1)
 
 
+def graceful_reconnect(world):
+    """A client that disconnects and is back at once is not taken over: its DISCONNECT came first, so no will."""
+    topic = world.topic("never")
+    observer = world.peer("obs").connect().subscribe((topic, 1))
+    for _ in range(50):
+        world.peer("same", clean=False).will(topic, "lost", qos=1).connect().disconnect_at_once()
+    observer.nothing_more()
+
+
 def burst(world):
     """Many messages at once, with as many open exchanges as the client allows itself: all arrive, in order."""
     topic = world.topic("burst")
@@ -238,6 +247,7 @@ SCENARIOS = {
     "unsubscribe": unsubscribe,
     "clean_session": clean_session,
     "takeover": takeover,
+    "graceful_reconnect": graceful_reconnect,
     "burst": burst,
     "lossy_publisher": exactly_once(["pub"]),
     "lossy_subscriber": exactly_once(["sub"]),

@@ -245,6 +245,11 @@ class Peer:
                 pass
         return self
 
+    def disconnect_at_once(self):
+        """Ends the connection with DISCONNECT and does not wait for the broker."""
+        self.client.disconnect()
+        return self.wait_disconnected()
+
     def drop(self):
         """Ends the connection without DISCONNECT, as a lost network does."""
         socket = self.client.socket()

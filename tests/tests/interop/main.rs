@@ -73,18 +73,18 @@ macro_rules! clients {
             mod v3_1 {
                 tests!(crate::scripts::paho, V3_1, qos0 qos1 qos2 retained will resumed_session
                     redelivery large_message wildcards unsubscribe clean_session takeover
-                    burst lossy_publisher lossy_subscriber ping);
+                    graceful_reconnect burst lossy_publisher lossy_subscriber ping);
             }
             mod v3_1_1 {
                 tests!(crate::scripts::paho, V3_1_1, qos0 qos1 qos2 retained will resumed_session
                     redelivery large_message wildcards unsubscribe clean_session takeover
-                    burst lossy_publisher lossy_subscriber ping
+                    graceful_reconnect burst lossy_publisher lossy_subscriber ping
                     refused_subscribe);
             }
             mod v5_0 {
                 tests!(crate::scripts::paho, V5_0, qos0 qos1 qos2 retained will resumed_session
                     redelivery large_message wildcards unsubscribe clean_session takeover
-                    burst lossy_publisher lossy_subscriber ping refused_subscribe
+                    graceful_reconnect burst lossy_publisher lossy_subscriber ping refused_subscribe
                     session_expiry message_expiry user_properties request_response retain_handling
                     subscription_identifiers no_local will_delay topic_alias shared_subscription
                     receive_maximum assigned_client_id);
