@@ -327,6 +327,33 @@ fn a_disconnect_is_read_although_writing_failed() {
 }
 
 #[test]
+fn a_disconnect_counts_although_the_next_connection_is_read_first() {
+    let mut world = World::new(Config::default());
+    let mut watcher = world.connect("watcher");
+    world.subscribe(&mut watcher, "will", QoS::AtMostOnce);
+    for says_why in [true, false] {
+        let old = world.connect("peer");
+        if says_why {
+            old.send(&ClientPacket::Disconnect(Disconnect {
+                reason: ReasonCode::SUCCESS,
+                properties: Properties::EMPTY,
+            }));
+        }
+        old.wire.borrow_mut().ended = says_why;
+        let mut new = world.open();
+        new.send(&connect("peer"));
+        new.send(&ClientPacket::PingReq);
+        world.turn(&[&new]);
+        world.rest();
+        assert_eq!(new.receive(), ["connack", "pingresp"]);
+        let expected: &[&str] = if says_why { &[] } else { &["publish"] };
+        assert_eq!(watcher.receive(), expected, "the will, unless it said why");
+        new.wire.borrow_mut().sent.extend([0xE0, 0]);
+        world.turn(&[&new]);
+    }
+}
+
+#[test]
 fn a_turn_has_an_end_however_much_waits_for_a_fast_reader() {
     let limits = Limits {
         outbound_bytes_max: 64 << 10,
