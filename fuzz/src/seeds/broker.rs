@@ -100,6 +100,20 @@ pub(super) fn seeds() -> Vec<Seed> {
             &[&a, &b, &to_a(2), &burst, &kept, &ack(0), &flush(0), &ack(1)],
         );
     }
+    let pair = [from_b(1), from_b(1)].concat();
+    for (name, bits, qos) in [
+        ("client-takes-one-message-at-a-time", 2, 1),
+        ("client-takes-topic-aliases", 4 | 2 << 6, 0),
+        ("client-takes-packets-of-100-bytes", 8, 1),
+    ] {
+        let limited = connect_with(0, V5, bits, A);
+        let sent = [publish_payload(1, 3), pair.clone(), ack(0), pair.clone()].concat();
+        add(
+            name,
+            DEFAULTS,
+            &[&limited, &b, &to_a(qos), &sent, &ack(0), &ack(0)],
+        );
+    }
     seeds
 }
 
@@ -114,7 +128,12 @@ const RETAIN: u8 = 16;
 
 /// A clean start, without a will, after the connection opens.
 fn connect(slot: u8, version: u8, client_id: u8) -> Vec<u8> {
-    vec![slot << 4, 1, 1, 7, version, 0, 0, client_id, 1, 1, 0]
+    connect_with(slot, version, 0, client_id)
+}
+
+/// Each bit gives CONNECT a property.
+fn connect_with(slot: u8, version: u8, bits: u8, client_id: u8) -> Vec<u8> {
+    vec![slot << 4, 1, 1, 7, version, bits, 0, client_id, 1, 1, 0]
 }
 
 /// The session goes on, and lasts 10 seconds.
@@ -135,6 +154,11 @@ fn subscribe(slot: u8, filter: u8, qos: u8) -> Vec<u8> {
 /// `hello` to `a/b`.
 fn publish(slot: u8, qos: u8, bits: u8) -> Vec<u8> {
     vec![slot << 4 | 1, bits, qos, 1, 2, 0][..if qos == 0 { 5 } else { 6 }].to_vec()
+}
+
+/// One of the payloads to `a/b`, with QoS 0.
+fn publish_payload(slot: u8, payload: u8) -> Vec<u8> {
+    vec![slot << 4 | 1, 0, 0, 1, payload]
 }
 
 fn ack(slot: u8) -> Vec<u8> {
