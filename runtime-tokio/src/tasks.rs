@@ -11,7 +11,7 @@ use tokio::{
     io::Interest,
     net::{TcpListener, TcpStream},
     sync::Notify,
-    task::JoinSet,
+    task::{self, JoinSet},
     time,
 };
 
@@ -126,7 +126,11 @@ async fn serve(owner: Arc<Owner>, conn: ConnId, socket: Arc<TcpStream>, signal: 
         });
         match pulled {
             None | Some(Some(Pulled::Ended)) => return,
-            Some(Some(Pulled::Later)) => may_read = false,
+            Some(Some(Pulled::Later)) => {
+                may_read = false;
+                // A task that is never out of work would keep its thread from looking at other sockets.
+                task::yield_now().await;
+            }
             Some(Some(Pulled::Drained)) => may_read = true,
             Some(None) => {}
         }

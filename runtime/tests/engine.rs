@@ -498,3 +498,22 @@ fn large_payloads_for_one_reader_are_written_before_they_overflow_it() {
     world.rest();
     assert_eq!(reader.receive().len(), 1000);
 }
+
+#[test]
+fn a_peer_that_closes_its_side_gets_its_answers_although_it_reads_slowly() {
+    let mut world = World::new(Config::default());
+    let mut peer = world.connect("half");
+    peer.wire.borrow_mut().room = 1;
+    peer.send(&ClientPacket::PingReq);
+    peer.send(&ClientPacket::PingReq);
+    peer.wire.borrow_mut().ended = true;
+    world.engine.read_to_the_end(peer.conn);
+    world.turn(&[&peer]);
+    world.rest();
+    assert!(!peer.wire.borrow().dropped);
+    peer.wire.borrow_mut().room = usize::MAX;
+    world.engine.writable(peer.conn);
+    world.turn(&[]);
+    assert_eq!(peer.receive(), ["pingresp", "pingresp"]);
+    assert!(peer.wire.borrow().dropped);
+}

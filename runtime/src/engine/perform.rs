@@ -99,7 +99,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        if connection.writing == Writing::Broken {
+        if connection.writing == Writing::Broken || connection.is_closing() {
             return;
         }
         if !connection.outbox.has_memory() {
@@ -125,11 +125,16 @@ impl<S: Socket> Engine<S> {
             connection.outbox.clear();
         }
         connection.touch(conn, &mut self.touched);
-        self.closing.push_back((self.now + CLOSE_DEADLINE, conn));
+        self.close_by_deadline(conn);
         if how == Close::Linger {
             // Unread bytes in the socket would make its end a reset, and the peer might not read the reason.
             self.make_ready(conn);
         }
+    }
+
+    /// Ends a closing connection whose peer does not do its part.
+    pub(super) fn close_by_deadline(&mut self, conn: ConnId) {
+        self.closing.push_back((self.now + CLOSE_DEADLINE, conn));
     }
 
     /// Writes once to each connection that has output, tells the broker what was taken, and ends what is to end.

@@ -174,10 +174,13 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Pulled::Ended;
         };
-        if connection.write() == Written::Some && connection.is_closing() {
+        if connection.write() == Written::Some {
             // Nothing is left to linger for.
+            let is_new = !connection.is_closing();
             connection.phase = Phase::Closing(Close::Flush);
-            connection.touch(conn, &mut self.touched);
+            if is_new {
+                self.close_by_deadline(conn);
+            }
             return Pulled::Later;
         }
         self.end(conn, CloseCause::PeerClosed);
