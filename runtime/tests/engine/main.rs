@@ -1,0 +1,6 @@
+//! The engine with sockets made of memory: what a turn does, to the byte.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod ends;
+mod turns;
+mod world;

@@ -1,0 +1,141 @@
+//! A turn does all it should, and has an end.
+
+use super::world::{World, message};
+use sanderling_core::{
+    config::{Config, Limits},
+    packet::QoS,
+};
+
+#[test]
+fn many_publishers_in_one_turn_cannot_overflow_a_reader_that_takes_everything() {
+    let mut world = World::new(Config::default());
+    let mut reader = world.connect("reader");
+    world.subscribe(&mut reader, "t", QoS::AtMostOnce);
+    let writers: Vec<_> = (0..60)
+        .map(|n| world.connect(&format!("writer {n}")))
+        .collect();
+    // Each fills what a connection may read in a turn; together far more than one connection's output may be.
+    let each = 1000;
+    for writer in &writers {
+        for _ in 0..each {
+            writer.send(&message("t", &[0; 60], QoS::AtMostOnce));
+        }
+    }
+    world.turn(&writers.iter().collect::<Vec<_>>());
+    world.rest();
+    assert_eq!(reader.receive().len(), writers.len() * each);
+}
+
+#[test]
+fn a_turn_has_an_end_however_much_waits_for_a_fast_reader() {
+    let limits = Limits {
+        outbound_bytes_max: 64 << 10,
+        ..Limits::default()
+    };
+    let mut world = World::new(Config {
+        limits,
+        ..Config::default()
+    });
+    let mut reader = world.connect("reader");
+    world.subscribe(&mut reader, "t", QoS::AtLeastOnce);
+    reader.wire.borrow_mut().room = 0;
+    let writer = world.connect("writer");
+    for _ in 0..5000 {
+        writer.send(&message("t", &[0; 1000], QoS::AtLeastOnce));
+    }
+    world.turn(&[&writer]);
+    world.rest();
+    reader.wire.borrow_mut().room = usize::MAX;
+    world.engine.writable(reader.conn);
+    world.turn(&[]);
+    let writes = reader.wire.borrow().writes;
+    assert!(writes < 50, "{writes} writes in one turn");
+}
+
+#[test]
+fn bytes_that_cause_much_work_are_handled_in_several_turns() {
+    let mut world = World::new(Config::default());
+    let mut readers: Vec<_> = (0..500)
+        .map(|n| {
+            let mut reader = world.connect(&format!("reader {n}"));
+            world.subscribe(&mut reader, "t", QoS::AtMostOnce);
+            reader
+        })
+        .collect();
+    let writer = world.connect("writer");
+    let messages = 3000;
+    for _ in 0..messages {
+        writer.send(&message("t", &[0; 4], QoS::AtMostOnce));
+    }
+    world.turn(&[&writer]);
+    let first = readers[0].receive().len();
+    assert!(
+        first < messages / 10,
+        "{first} messages to each of 500 in one turn"
+    );
+    world.rest();
+    for reader in &mut readers[1..] {
+        assert_eq!(reader.receive().len(), messages);
+    }
+}
+
+#[test]
+fn everything_of_a_turn_leaves_in_one_write() {
+    let mut world = World::new(Config::default());
+    let mut reader = world.connect("reader");
+    world.subscribe(&mut reader, "t", QoS::AtMostOnce);
+    let writers: Vec<_> = (0..20)
+        .map(|n| world.connect(&format!("writer {n}")))
+        .collect();
+    for writer in &writers {
+        writer.send(&message("t", b"payload", QoS::AtMostOnce));
+        // Large payloads stand beside the small ones.
+        writer.send(&message("t", &[0; 5000], QoS::AtMostOnce));
+    }
+    reader.wire.borrow_mut().writes = 0;
+    let all: Vec<_> = writers[..5].iter().collect();
+    world.turn(&all);
+    assert_eq!(reader.wire.borrow().writes, 1);
+    assert_eq!(reader.receive().len(), 10);
+}
+
+#[test]
+fn a_socket_that_is_full_is_not_tried_with_every_message() {
+    let mut world = World::new(Config::default());
+    let mut stalled = world.connect("stalled");
+    world.subscribe(&mut stalled, "t", QoS::AtMostOnce);
+    let writer = world.connect("writer");
+    stalled.wire.borrow_mut().room = 1000;
+    stalled.wire.borrow_mut().writes = 0;
+    for _ in 0..100 {
+        for _ in 0..20 {
+            writer.send(&message("t", &[0; 400], QoS::AtMostOnce));
+        }
+        world.turn(&[&writer]);
+    }
+    assert!(stalled.wire.borrow().writes <= 2);
+    stalled.wire.borrow_mut().room = usize::MAX;
+    world.engine.writable(stalled.conn);
+    world.rest();
+    assert_eq!(stalled.receive().len(), 2000);
+}
+
+#[test]
+fn large_payloads_for_one_reader_are_written_before_they_overflow_it() {
+    let mut world = World::new(Config::default());
+    let mut reader = world.connect("reader");
+    world.subscribe(&mut reader, "t", QoS::AtMostOnce);
+    for _ in 0..1000 {
+        let publication = sanderling_core::broker::Publication {
+            topic: "t".into(),
+            payload: vec![0; 16 << 10].into(),
+            qos: QoS::AtMostOnce,
+            retain: false,
+            properties: Default::default(),
+        };
+        world.handle.try_publish(publication).unwrap();
+    }
+    world.turn(&[]);
+    world.rest();
+    assert_eq!(reader.receive().len(), 1000);
+}
