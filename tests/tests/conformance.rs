@@ -3,7 +3,9 @@
 
 use sanderling_core::packet::Version;
 use sanderling_tests::{
-    conformance::{Evidence, Proof, Stage, Standing, Statement, complaints, gaps, table},
+    conformance::{
+        Evidence, Proof, Stage, Standing, Statement, complaints, gaps, strangers, table,
+    },
     story::{Direct, Manner, Story, tell},
 };
 use std::{fs, path::Path};
@@ -34,6 +36,13 @@ fn every_proof_is_there_and_names_its_statement() {
     let statements = statements();
     let complaints = complaints(&statements, &evidence(&statements));
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn no_statement_is_named_that_does_not_exist() {
+    let statements = statements();
+    let strangers = strangers(&statements, &evidence(&statements));
+    assert!(strangers.is_empty(), "\n{}\n", strangers.join("\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is wrong with the lists: functions from statements and evidence to complaints.
 
-use super::{Evidence, Proof, Standing, Statement, evidence::has_client};
+use super::{Evidence, Proof, Row, Standing, Statement, evidence::has_client};
 use crate::story::Story;
 use sanderling_core::packet::Version;
 use std::collections::BTreeMap;
@@ -66,6 +66,36 @@ fn test_text<'a>(text: &'a str, function: &str) -> Option<&'a str> {
     test.contains("#[test]").then_some(test)
 }
 
+/// What stories and rows take for a statement, and no version of the standard has.
+pub fn strangers(statements: &[Statement], evidence: &Evidence) -> Vec<String> {
+    let known = |id: &str, version: Option<Version>| {
+        let mut statements = statements.iter();
+        statements.any(|s| s.id == id && version.is_none_or(|version| s.version == version))
+    };
+    let mut complaints = Vec::new();
+    for (name, text) in &evidence.stories {
+        for rest in text.split("[MQTT-").skip(1) {
+            let id = rest.split(']').next().unwrap_or_default();
+            if !known(id, None) {
+                complaints.push(format!(
+                    "the story {name} names [MQTT-{id}], which is no statement"
+                ));
+            }
+        }
+    }
+    for row in &evidence.rows {
+        if let Some(id) = row.rule.strip_prefix("MQTT-")
+            && !known(id, Some(row.version))
+        {
+            let Row { version, name, .. } = row;
+            complaints.push(format!(
+                "the {version:?} row {name:?} names MQTT-{id}, which is no statement"
+            ));
+        }
+    }
+    complaints
+}
+
 /// Numbers that no statement has though a later one of its section does, or that two have.
 pub fn gaps(statements: &[Statement]) -> Vec<String> {
     let mut sections: BTreeMap<(u8, &str), Vec<u32>> = BTreeMap::new();
@@ -99,7 +129,6 @@ fn number_of(id: &str) -> Option<(&str, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::Row;
 
     const LIST: &str = "\
 1.1-1 | words | story:told
@@ -177,6 +206,19 @@ mod tests {
             });
             assert_eq!(complaints, [format!("V5 1.1-3: {complaint}")]);
         }
+    }
+
+    #[test]
+    fn a_statement_that_does_not_exist_is_noticed() {
+        let statements = Statement::parse(Version::V5, LIST).unwrap();
+        let mut evidence = evidence();
+        assert_eq!(strangers(&statements, &evidence), Vec::<String>::new());
+        evidence.rows[0].rule = "MQTT-1.2-1".into();
+        let story = evidence.stories.get_mut("told").unwrap();
+        *story += "# [MQTT-1.1-2] [MQTT-1.1-9]";
+        let complaints = strangers(&statements, &evidence);
+        assert_eq!(complaints.len(), 2, "{complaints:?}");
+        assert!(complaints[0].contains("1.1-9") && complaints[1].contains("1.2-1"));
     }
 
     #[test]

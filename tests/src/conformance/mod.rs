@@ -16,7 +16,7 @@ mod row;
 mod statement;
 mod table;
 
-pub use check::{complaints, gaps};
+pub use check::{complaints, gaps, strangers};
 pub use evidence::Evidence;
 pub use row::{Row, Stage};
 pub use statement::{Proof, Standing, Statement};
