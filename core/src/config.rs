@@ -66,6 +66,8 @@ pub struct Limits {
     pub connect_deadline: Duration,
     /// From a hook's `Ask` to the verdict; then the answer is no.
     pub verdict_deadline: Duration,
+    /// Steps of one enhanced authentication; each has the time of a CONNECT.
+    pub authentication_steps_max: u16,
     /// Length of a CONNECT, all of it.
     pub connect_packet_bytes_max: u32,
     /// Length of any other packet, all of it. 5.0 clients are told.
@@ -114,6 +116,7 @@ impl Default for Limits {
             connections_max: 1_000_000,
             connect_deadline: Duration::from_secs(5),
             verdict_deadline: Duration::from_secs(10),
+            authentication_steps_max: 16,
             connect_packet_bytes_max: 16 << 10,
             packet_bytes_max: 1 << 20,
             client_id_bytes_max: 1024,

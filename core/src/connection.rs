@@ -1,12 +1,13 @@
 //! One network connection, from `Opened` to `Closed`.
 
 use crate::{
-    broker::Link,
+    broker::{Authentication, Link},
     id::{ConnId, Ticket},
     packet::Version,
     time::Instant,
     timer::TimerKey,
 };
+use alloc::boxed::Box;
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -18,6 +19,10 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// The deadline of the CONNECT, later the keep alive.
     pub(crate) timer: Option<TimerKey>,
+    /// Bytes sent before it had a session, and not flushed.
+    pub(crate) outbound_bytes: u32,
+    /// Its enhanced authentication.
+    pub(crate) authentication: Option<Box<Authentication>>,
 }
 
 /// ```text
@@ -33,6 +38,8 @@ pub(crate) enum Phase {
     AwaitConnect,
     /// The CONNECT is in question. It has had no effect.
     Asking(Ticket),
+    /// The CONNECT names an authentication method, and an AUTH is awaited.
+    Authenticating,
     /// The CONNECT is permitted. It waits until what another connection of the session has received is read.
     Waiting {
         old: ConnId,
@@ -64,14 +71,14 @@ impl Connection {
     pub(crate) fn live(&self) -> Option<&Live> {
         match &self.phase {
             Phase::Live(live) => Some(live),
-            Phase::AwaitConnect | Phase::Asking(_) | Phase::Waiting { .. } | Phase::Closing => None,
+            _ => None,
         }
     }
 
     pub(crate) fn live_mut(&mut self) -> Option<&mut Live> {
         match &mut self.phase {
             Phase::Live(live) => Some(live),
-            Phase::AwaitConnect | Phase::Asking(_) | Phase::Waiting { .. } | Phase::Closing => None,
+            _ => None,
         }
     }
 }

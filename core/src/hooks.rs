@@ -37,6 +37,15 @@ pub trait Hooks: Send {
         Ruling::Permit
     }
 
+    /// A step of an enhanced authentication: the CONNECT that names a method, or an AUTH. [MQTT 5.0, 4.12]
+    ///
+    /// The sets are asked in order until one knows the method; it is asked about the rest of the exchange. What it keeps
+    /// of one it forgets when it succeeds, is refused, or the connection's `Ended` is noticed.
+    fn authenticate(&mut self, link: &Link, step: &AuthStep<'_>) -> AuthRuling {
+        let _ = (link, step);
+        AuthRuling::UnknownMethod
+    }
+
     /// A SUBSCRIBE: may lower, raise or refuse what each entry is granted.
     fn subscribe(&mut self, client: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
         let _ = (client, requests);
@@ -74,6 +83,9 @@ impl HookSet {
     /// [`Hooks::notice`].
     pub const NOTICE: Self = Self(16);
 
+    /// [`Hooks::authenticate`].
+    pub const AUTHENTICATE: Self = Self(32);
+
     /// True if every method of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -108,6 +120,51 @@ pub enum Verdict {
     Refuse(ReasonCode),
     /// For a SUBSCRIBE, one answer an entry. Entries without one are refused.
     Grant(Vec<Result<QoS, ReasonCode>>),
+    /// For a step of an enhanced authentication. `Ask` asks again.
+    Authenticate(AuthRuling),
+}
+
+/// A step of an enhanced authentication.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AuthStep<'a> {
+    /// The connection.
+    pub conn: ConnId,
+    /// The client identifier; empty in a first authentication if it is to be assigned.
+    pub client_id: &'a str,
+    /// The user name in the CONNECT.
+    pub username: Option<&'a str>,
+    /// Which step.
+    pub stage: AuthStage,
+    /// The authentication method that the client named.
+    pub method: &'a str,
+    /// What the client says in this step.
+    pub data: Option<&'a [u8]>,
+}
+
+/// Where an enhanced authentication stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AuthStage {
+    /// CONNECT.
+    Begin,
+    /// The client's answer to `Continue`.
+    Continue,
+    /// A connected client authenticates again. [MQTT 5.0, 4.12.1]
+    Again,
+}
+
+/// A hook's answer to a step of an enhanced authentication.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum AuthRuling {
+    /// Somebody else's method.
+    UnknownMethod,
+    /// Send this data and await the next step.
+    Continue(Vec<u8>),
+    /// The client is who it says; data for it goes into CONNACK, or the last AUTH.
+    Succeed(Option<Vec<u8>>),
+    /// No, and why.
+    Refuse(ReasonCode),
+    /// Later: a [`Verdict::Authenticate`] will follow.
+    Ask,
 }
 
 /// One filter of a SUBSCRIBE on its way through the chain.

@@ -48,6 +48,8 @@ impl Broker {
             link,
             phase,
             timer: None,
+            outbound_bytes: 0,
+            authentication: None,
         });
         self.state.statistics.connections_opened += 1;
         self.state.statistics.connections_current += 1;
@@ -83,6 +85,9 @@ impl Broker {
             (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
                 self.on_connect(conn, &connect, actions)
             }
+            (Phase::Authenticating, packet) => {
+                self.on_packet_while_authenticating(conn, &packet, actions)
+            }
             (Phase::AwaitConnect, _) => {
                 self.refuse(conn, NOT_CONNECT_FIRST, actions);
                 Flow::Continue
@@ -97,6 +102,9 @@ impl Broker {
         if let Err(reason) = self.check_connect(conn, connect) {
             self.refuse_connect(conn, connect, reason, actions);
             return Flow::Continue;
+        }
+        if let Some(method) = connect.properties.authentication_method() {
+            return self.begin_authentication(conn, method, connect, actions);
         }
         self.judge_connect(conn, connect, 0, ReasonCode::SUCCESS, actions)
     }
@@ -113,9 +121,6 @@ impl Broker {
         };
         if !id_is_legal || id.len() > usize::from(limits.client_id_bytes_max) {
             return Err(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
-        }
-        if connect.properties.authentication_method().is_some() {
-            return Err(ReasonCode::BAD_AUTHENTICATION_METHOD);
         }
         if let Some(will) = &connect.will {
             let topic = will.topic.as_str();
@@ -140,7 +145,7 @@ impl Broker {
             .client_id
             .is_empty()
             .then(|| self.assign_client_id(conn));
-        let properties = self.connack_properties(connect, assigned.as_deref());
+        let properties = self.connack_properties(conn, connect, assigned.as_deref());
         let connack = ConnAck {
             session_present: false,
             reason: ReasonCode::SUCCESS,
@@ -150,7 +155,7 @@ impl Broker {
         len.expect("the broker builds packets that can be encoded")
     }
 
-    fn judge_connect(
+    pub(super) fn judge_connect(
         &mut self,
         conn: ConnId,
         connect: &Connect<'_>,
@@ -294,6 +299,7 @@ impl Broker {
             self.state.cancel_timer(timer);
         }
         self.state.attach(number, conn, packet_bytes_max);
+        self.state.carry_account(number, conn);
         let silence_max = (connect.keep_alive_s > 0)
             .then(|| Duration::from_millis(u64::from(connect.keep_alive_s) * 1500));
         let version = connect.version;
@@ -338,7 +344,7 @@ impl Broker {
         actions: &mut Actions,
     ) {
         let properties = match connect.version {
-            Version::V5 => self.connack_properties(connect, assigned),
+            Version::V5 => self.connack_properties(conn, connect, assigned),
             Version::V31 | Version::V311 => PropertiesBuf::default(),
         };
         let connack = ConnAck {
@@ -351,7 +357,12 @@ impl Broker {
     }
 
     /// What a 5.0 client must know of our bounds. [MQTT 5.0, 3.2.2.3]
-    fn connack_properties(&self, connect: &Connect<'_>, assigned: Option<&str>) -> PropertiesBuf {
+    fn connack_properties(
+        &self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        assigned: Option<&str>,
+    ) -> PropertiesBuf {
         let limits = &self.state.config.limits;
         let mut properties = PropertiesBuf::default();
         let mut push = |property| {
@@ -373,6 +384,12 @@ impl Broker {
         }
         if let Some(client_id) = assigned {
             push(Property::AssignedClientIdentifier(client_id));
+        }
+        if let Some((method, data)) = self.state.conclusion(conn) {
+            push(Property::AuthenticationMethod(method));
+            if let Some(data) = data {
+                push(Property::AuthenticationData(data));
+            }
         }
         properties
     }

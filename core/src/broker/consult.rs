@@ -5,6 +5,7 @@
 
 use super::{Action, Actions, Broker, Flow, permit::Judged, state::Due};
 use crate::{
+    connection::Phase,
     hooks::{Question, Verdict},
     id::{ConnId, Ticket},
     packet::{ClientPacket, QoS, Version},
@@ -132,12 +133,6 @@ impl Broker {
         granted: Vec<Result<QoS, ReasonCode>>,
     ) -> Question {
         let link = *self.state.link(conn);
-        let live = self
-            .state
-            .connections
-            .get(conn)
-            .and_then(|c| c.live())
-            .is_some();
         let mut question = Question {
             link,
             client_id: Default::default(),
@@ -146,19 +141,14 @@ impl Broker {
             granted,
             packet,
         };
-        let (client_id, username) = if live {
-            let client = self.state.client(conn);
-            (client.client_id.into(), client.username.map(Into::into))
-        } else {
-            match question.packet() {
-                ClientPacket::Connect(connect) => {
-                    (connect.client_id.into(), connect.username.map(Into::into))
-                }
-                _ => Default::default(),
+        let (client_id, username) = match question.packet() {
+            ClientPacket::Connect(connect) => {
+                (connect.client_id.into(), connect.username.map(Into::into))
             }
+            _ => self.state.identity(conn),
         };
-        question.client_id = client_id;
-        question.username = username;
+        question.client_id = client_id.into();
+        question.username = username.map(Into::into);
         question
     }
 
@@ -175,7 +165,13 @@ impl Broker {
         };
         let packet = open.packet.clone();
         let conn = open.conn;
-        match crate::codec::decode_again(&packet, open.version) {
+        let packet = crate::codec::decode_again(&packet, open.version);
+        if self.state.is_authenticating(conn) || matches!(packet, ClientPacket::Auth(_)) {
+            self.on_step_ruled(&open, &packet, verdict, actions);
+            self.resume_if_free(conn, actions);
+            return Flow::Continue;
+        }
+        match packet {
             ClientPacket::Connect(connect) => {
                 self.on_connect_ruled(&open, &connect, verdict, actions);
             }
@@ -187,7 +183,7 @@ impl Broker {
                 self.state.live_mut(conn).held = None;
                 self.on_subscribe_ruled(&open, &subscribe, verdict, actions);
             }
-            _ => unreachable!("only CONNECT, PUBLISH and SUBSCRIBE are asked about"),
+            _ => unreachable!("only CONNECT, AUTH, PUBLISH and SUBSCRIBE are asked about"),
         }
         self.resume_if_free(conn, actions);
         Flow::Continue
@@ -202,12 +198,17 @@ impl Broker {
 
     /// Reads on, unless the next set asked again or the connection was ended.
     fn resume_if_free(&self, conn: ConnId, actions: &mut Actions) {
-        let live = self
+        let is_free = match self
             .state
             .connections
             .get(conn)
-            .and_then(|connection| connection.live());
-        if live.is_some_and(|live| live.held.is_none()) {
+            .map(|connection| &connection.phase)
+        {
+            Some(Phase::Live(live)) => live.held.is_none(),
+            Some(Phase::Authenticating) => true,
+            _ => false,
+        };
+        if is_free {
             actions.push(Action::Resume { conn });
         }
     }
@@ -243,7 +244,7 @@ pub(super) fn judged(verdict: Verdict) -> Judged {
     match verdict {
         Verdict::Permit => Judged::Permitted,
         Verdict::Refuse(reason) => Judged::Refused(super::permit::refusal(reason)),
-        // A grant answers only a SUBSCRIBE; for anything else it fails closed.
-        Verdict::Grant(_) => Judged::Refused(ReasonCode::NOT_AUTHORIZED),
+        // Others answer a SUBSCRIBE or an AUTH; for anything else they fail closed.
+        Verdict::Grant(_) | Verdict::Authenticate(_) => Judged::Refused(ReasonCode::NOT_AUTHORIZED),
     }
 }

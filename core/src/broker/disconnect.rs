@@ -124,7 +124,7 @@ impl Broker {
         let mut successor = None;
         match phase {
             Phase::Closing => return,
-            Phase::AwaitConnect => {}
+            Phase::AwaitConnect | Phase::Authenticating => {}
             Phase::Asking(ticket) => {
                 self.close_ticket(ticket);
             }

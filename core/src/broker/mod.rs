@@ -3,6 +3,7 @@
 
 mod acknowledge;
 mod action;
+mod authenticate;
 mod command;
 mod connect;
 mod consult;
@@ -21,6 +22,7 @@ mod takeover;
 mod timeout;
 
 pub use action::{Action, Actions, Close, Frame, Target, Targets};
+pub(crate) use authenticate::Authentication;
 pub use command::{Answer, Command, Publication};
 pub use event::{CloseCause, Event, Link};
 
@@ -170,7 +172,7 @@ impl Broker {
             }
             ClientPacket::Disconnect(disconnect) => self.on_disconnect(conn, &disconnect, actions),
             ClientPacket::Connect(_) => self.refuse(conn, SECOND_CONNECT, actions),
-            ClientPacket::Auth(_) => self.refuse(conn, UNEXPECTED_AUTH, actions),
+            ClientPacket::Auth(auth) => return self.on_auth(conn, &auth, actions),
         }
         Flow::Continue
     }

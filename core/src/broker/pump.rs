@@ -179,10 +179,13 @@ impl State {
 impl Broker {
     /// The network took bytes: there may be room for what waits.
     pub(super) fn on_flushed(&mut self, conn: ConnId, bytes: u32, actions: &mut Actions) -> Flow {
-        let Some(live) = self.state.connections.get(conn).and_then(|c| c.live()) else {
+        let Some(connection) = self.state.connections.get_mut(conn) else {
             return Flow::Continue;
         };
-        let number = live.session;
+        let Some(number) = connection.live().map(|live| live.session) else {
+            connection.outbound_bytes = connection.outbound_bytes.saturating_sub(bytes);
+            return Flow::Continue;
+        };
         let hot = &mut self.state.hot[number as usize];
         let Some(left) = hot.outbound_bytes.checked_sub(bytes) else {
             panic!(

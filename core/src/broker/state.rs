@@ -303,6 +303,13 @@ impl State {
         self.statistics.sessions_active_current += 1;
     }
 
+    /// What was sent before the connection had a session counts from now on.
+    pub(crate) fn carry_account(&mut self, number: u32, conn: ConnId) {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            self.hot[number as usize].outbound_bytes = connection.outbound_bytes;
+        }
+    }
+
     pub(crate) fn detach(&mut self, number: u32) {
         self.hot[number as usize] = Hot::AWAY;
         self.statistics.sessions_active_current -= 1;

@@ -92,6 +92,9 @@ impl Broker {
             .collect();
         match verdict {
             Verdict::Permit => {}
+            Verdict::Authenticate(_) => {
+                permit::refuse_all(&mut requests, ReasonCode::NOT_AUTHORIZED);
+            }
             Verdict::Refuse(reason) => permit::refuse_all(&mut requests, permit::refusal(reason)),
             Verdict::Grant(granted) => permit::grant(&mut requests, granted),
         }

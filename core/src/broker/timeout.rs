@@ -68,7 +68,9 @@ impl Broker {
         };
         connection.timer = None;
         match connection.phase {
-            Phase::AwaitConnect => self.refuse(conn, CONNECT_LATE, actions),
+            Phase::AwaitConnect | Phase::Authenticating => {
+                self.refuse(conn, CONNECT_LATE, actions);
+            }
             Phase::Waiting { old, .. } => self.on_drained(old, actions),
             Phase::Asking(_) | Phase::Live(_) | Phase::Closing => {}
         }

@@ -3,7 +3,10 @@
 use super::{reason, watch, word::Word};
 use sanderling_core::{
     broker::Link,
-    hooks::{Client, HookSet, Hooks, Notice, Orders, Question, Ruling, SubscribeRequest, Verdict},
+    hooks::{
+        AuthRuling, AuthStage, AuthStep, Client, HookSet, Hooks, Notice, Orders, Question, Ruling,
+        SubscribeRequest, Verdict,
+    },
     packet::{ClientPacket, Connect, Publish, QoS},
     reason::ReasonCode,
     topic,
@@ -16,6 +19,8 @@ pub(super) struct HookRule {
     answer: HookAnswer,
     /// A topic filter, or for a CONNECT a client identifier; none for everything.
     about: Option<String>,
+    /// Of an authentication method.
+    password: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +28,8 @@ enum HookAnswer {
     Refuse(ReasonCode),
     Ask,
     Grant(QoS),
+    /// Wants a password by the authentication method that the rule is about: at once, or when asked `who?`.
+    Password,
     /// Says nothing and hears everything.
     Watch,
 }
@@ -34,6 +41,21 @@ impl HookRule {
                 at: HookSet::NOTICE,
                 answer: HookAnswer::Watch,
                 about: None,
+                password: String::new(),
+            });
+        }
+        if let [at, method, password] = words
+            && at.is("authenticate")
+        {
+            let answer = match password.is("ask") {
+                true => HookAnswer::Ask,
+                false => HookAnswer::Password,
+            };
+            return Ok(Self {
+                at: HookSet::AUTHENTICATE,
+                answer,
+                about: Some(method.text.clone()),
+                password: password.text.clone(),
             });
         }
         let [at, answer, rest @ ..] = words else {
@@ -62,11 +84,13 @@ impl HookRule {
                 at,
                 answer,
                 about: None,
+                password: String::new(),
             }),
             [about] => Ok(Self {
                 at,
                 answer,
                 about: Some(about.text.clone()),
+                password: String::new(),
             }),
             [_, more, ..] => Err(format!("{more} is one word too many")),
         }
@@ -83,7 +107,7 @@ impl HookRule {
             _ if !applies => Ruling::Permit,
             HookAnswer::Refuse(reason) => Ruling::Refuse(reason),
             HookAnswer::Ask => Ruling::Ask,
-            HookAnswer::Grant(_) | HookAnswer::Watch => Ruling::Permit,
+            HookAnswer::Grant(_) | HookAnswer::Password | HookAnswer::Watch => Ruling::Permit,
         }
     }
 }
@@ -118,6 +142,22 @@ impl Hooks for RuleHooks {
             .ruling(about.is_none_or(|id| id == connect.client_id))
     }
 
+    fn authenticate(&mut self, _: &Link, step: &AuthStep<'_>) -> AuthRuling {
+        if self.rule.about.as_deref() != Some(step.method) {
+            return AuthRuling::UnknownMethod;
+        }
+        match (self.rule.answer, step.data) {
+            (HookAnswer::Ask, _) => AuthRuling::Ask,
+            (_, Some(data)) if data == self.rule.password.as_bytes() => {
+                AuthRuling::Succeed(Some(b"welcome".to_vec()))
+            }
+            (_, Some(data)) if step.stage == AuthStage::Continue && data != b"again" => {
+                AuthRuling::Refuse(ReasonCode::NOT_AUTHORIZED)
+            }
+            _ => AuthRuling::Continue(b"who?".to_vec()),
+        }
+    }
+
     fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
         let mut applies = false;
         for request in requests {
@@ -128,7 +168,7 @@ impl Hooks for RuleHooks {
             match self.rule.answer {
                 HookAnswer::Refuse(reason) => request.granted = Err(reason),
                 HookAnswer::Grant(qos) => request.granted = Ok(qos),
-                HookAnswer::Ask | HookAnswer::Watch => {}
+                HookAnswer::Ask | HookAnswer::Password | HookAnswer::Watch => {}
             }
         }
         match self.rule.answer {
@@ -168,15 +208,20 @@ pub(super) fn describe(question: &Question) -> Vec<Word> {
                 .chain(filters)
                 .collect()
         }
+        ClientPacket::Auth(_) => vec![Word::plain("auth"), client_id],
         _ => vec![Word::plain("a question about another packet")],
     }
 }
 
-/// `permit`, `refuse not_authorized` or `grant granted_qos_1 not_authorized`.
+/// `permit`, `refuse not_authorized`, `grant granted_qos_1 not_authorized`, `continue "who?"` or `succeed`.
 pub(super) fn verdict(words: &[Word]) -> Result<Verdict, String> {
     match words {
         [word] if word.is("permit") => Ok(Verdict::Permit),
         [word, code] if word.is("refuse") => Ok(Verdict::Refuse(reason::parse(code)?)),
+        [word, data] if word.is("continue") => Ok(Verdict::Authenticate(AuthRuling::Continue(
+            data.text.clone().into_bytes(),
+        ))),
+        [word] if word.is("succeed") => Ok(Verdict::Authenticate(AuthRuling::Succeed(None))),
         [word, codes @ ..] if word.is("grant") => {
             let granted = codes.iter().map(|code| {
                 let reason = reason::parse(code)?;
@@ -184,7 +229,9 @@ pub(super) fn verdict(words: &[Word]) -> Result<Verdict, String> {
             });
             Ok(Verdict::Grant(granted.collect::<Result<_, String>>()?))
         }
-        _ => Err("a verdict is: permit, refuse REASON, or grant CODE…".into()),
+        _ => Err(
+            "a verdict is: permit, refuse REASON, grant CODE…, continue DATA, or succeed".into(),
+        ),
     }
 }
 

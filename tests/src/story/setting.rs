@@ -66,6 +66,7 @@ fn set(config: &mut Config, field: &str, value: &str) -> Result<(), String> {
         "sessions_max" => limits.sessions_max = number(value)?,
         "subscriptions_per_session_max" => limits.subscriptions_per_session_max = number(value)?,
         "receive_maximum" => limits.receive_maximum = number(value)?,
+        "authentication_steps_max" => limits.authentication_steps_max = number(value)?,
         "topic_alias_maximum" => limits.topic_alias_maximum = number(value)?,
         "topic_aliases_to_client_max" => limits.topic_aliases_to_client_max = number(value)?,
         "inflight_max" => limits.inflight_max = number(value)?,
