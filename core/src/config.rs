@@ -1,5 +1,6 @@
 //! What the broker is told once, at its making: its ways, and the bound of everything that grows.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// The broker's ways.
@@ -16,6 +17,10 @@ pub struct Config {
     /// How long a session without connection is kept at most, in seconds; a client that asks for longer is told.
     /// Sessions of 3.1 and 3.1.1 clients with clean session 0 are kept this long. `u32::MAX`: for ever.
     pub session_expiry_max_s: u32,
+    /// The longest keep alive in seconds; 5.0 clients that ask for a longer one, or none, are told. 0: as clients ask.
+    pub keep_alive_max_s: u16,
+    /// What 5.0 clients are told that ask for response information: the beginning of topics to receive answers on.
+    pub response_information: Option<Box<str>>,
     /// Before 5.0: send unacknowledged messages again, on the same connection, after this time. 5.0 forbids it.
     pub retry_interval: Option<Duration>,
     /// Before 5.0: forget the oldest message that awaits PUBCOMP when more than `awaiting_release_max` do. Otherwise
@@ -148,6 +153,8 @@ impl Default for Config {
             delivery_mode: DeliveryMode::OnlyOnce,
             shared_strategy: SharedStrategy::RoundRobin,
             session_expiry_max_s: 7 * 24 * 3600,
+            keep_alive_max_s: 0,
+            response_information: None,
             retry_interval: None,
             evict_awaiting_release: false,
         }

@@ -300,8 +300,9 @@ impl Broker {
         }
         self.state.attach(number, conn, packet_bytes_max);
         self.state.carry_account(number, conn);
-        let silence_max = (connect.keep_alive_s > 0)
-            .then(|| Duration::from_millis(u64::from(connect.keep_alive_s) * 1500));
+        let keep_alive_s = self.keep_alive_s(connect);
+        let silence_max =
+            (keep_alive_s > 0).then(|| Duration::from_millis(u64::from(keep_alive_s) * 1500));
         let version = connect.version;
         let live = Live {
             session: number,
@@ -322,6 +323,17 @@ impl Broker {
         {
             let timer = self.state.set_timer(now + every, Due::Retry(number));
             self.state.sessions.get_mut(number).timer = Some(timer);
+        }
+    }
+
+    /// The keep alive that holds: what the client asks for, up to our cap where it can be told. [MQTT-3.1.2-21]
+    fn keep_alive_s(&self, connect: &Connect<'_>) -> u16 {
+        let (asked, max) = (connect.keep_alive_s, self.state.config.keep_alive_max_s);
+        let is_told = connect.version == Version::V5 && max > 0;
+        if is_told && (asked == 0 || asked > max) {
+            max
+        } else {
+            asked
         }
     }
 
@@ -384,6 +396,15 @@ impl Broker {
         }
         if let Some(client_id) = assigned {
             push(Property::AssignedClientIdentifier(client_id));
+        }
+        let keep_alive_s = self.keep_alive_s(connect);
+        if keep_alive_s != connect.keep_alive_s {
+            push(Property::ServerKeepAlive(keep_alive_s));
+        }
+        if connect.properties.request_response_information() == Some(true)
+            && let Some(information) = &self.state.config.response_information
+        {
+            push(Property::ResponseInformation(information));
         }
         if let Some((method, data)) = self.state.conclusion(conn) {
             push(Property::AuthenticationMethod(method));

@@ -5,7 +5,7 @@ use super::{
     script::duration,
     word::Word,
 };
-use sanderling_core::config::{Config, DeliveryMode};
+use sanderling_core::config::{Config, DeliveryMode, SharedStrategy};
 use std::str::FromStr;
 
 /// The broker that a story wants.
@@ -52,6 +52,9 @@ impl Settings {
 fn set(config: &mut Config, field: &str, value: &str) -> Result<(), String> {
     let limits = &mut config.limits;
     match field {
+        "keep_alive_max_s" => config.keep_alive_max_s = number(value)?,
+        "response_information" => config.response_information = Some(value.into()),
+        "shared_strategy" => config.shared_strategy = shared_strategy(value)?,
         "queue_qos0" => config.queue_qos0 = number(value)?,
         "session_expiry_max_s" => config.session_expiry_max_s = number(value)?,
         "retry_interval" => config.retry_interval = Some(duration(value)?),
@@ -98,5 +101,17 @@ fn delivery_mode(value: &str) -> Result<DeliveryMode, String> {
         "only_once" => Ok(DeliveryMode::OnlyOnce),
         "overlap" => Ok(DeliveryMode::Overlap),
         _ => Err(format!("{value:?} is neither only_once nor overlap")),
+    }
+}
+
+fn shared_strategy(text: &str) -> Result<SharedStrategy, String> {
+    match text {
+        "round_robin" => Ok(SharedStrategy::RoundRobin),
+        "random" => Ok(SharedStrategy::Random),
+        "sticky" => Ok(SharedStrategy::Sticky),
+        "hash_publisher" => Ok(SharedStrategy::HashPublisher),
+        "hash_topic" => Ok(SharedStrategy::HashTopic),
+        "least_loaded" => Ok(SharedStrategy::LeastLoaded),
+        other => Err(format!("{other:?} is no strategy for shared subscriptions")),
     }
 }
