@@ -7,6 +7,7 @@ use super::{
     state::State,
 };
 use crate::{
+    codec,
     hooks::{Notice, Refusal, SubscribeRequest, Verdict},
     id::ConnId,
     packet::{
@@ -20,8 +21,8 @@ use crate::{
 use alloc::boxed::Box;
 use smallvec::SmallVec;
 
-/// SUBACK and UNSUBACK: header, packet identifier, no properties; one byte for each filter comes on top.
-const ACK_BYTES: usize = 8;
+/// What a SUBACK or UNSUBACK of 5.0 holds beside its codes: the packet identifier, and that there are no properties.
+const ACK_BODY_BYTES: usize = 3;
 
 const ANSWER_TOO_LARGE: Refusal = Refusal {
     reason: ReasonCode::PACKET_TOO_LARGE,
@@ -181,7 +182,8 @@ impl State {
     /// True if an answer with this many codes is small enough for the client.
     fn may_answer(&self, conn: ConnId, codes: usize) -> bool {
         let packet_bytes_max = self.hot[self.live(conn).session as usize].packet_bytes_max;
-        packet_bytes_max as usize >= codes.saturating_add(ACK_BYTES)
+        let remaining = ACK_BODY_BYTES.saturating_add(codes);
+        packet_bytes_max as usize > remaining + codec::variable_len(remaining)
     }
 
     /// What the standard and the limits say to one entry, before any hook is asked.

@@ -110,3 +110,4 @@ pub use error::{DecodeError, DecodeErrorKind};
 pub use ping::put_pingresp;
 pub use publish::{PublishForm, publish_len, put_publish};
 pub use subscribe::{put_suback, put_unsuback};
+pub(crate) use write::variable_len;

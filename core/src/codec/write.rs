@@ -67,7 +67,7 @@ impl Sink for Count {
 }
 
 /// The length of a variable byte integer with this value.
-pub(super) const fn variable_len(value: usize) -> usize {
+pub(crate) const fn variable_len(value: usize) -> usize {
     match value {
         0..0x80 => 1,
         0x80..0x4000 => 2,
