@@ -116,7 +116,7 @@ pub(crate) struct PlanArgs {
     /// Bytes of each payload, at least 12 (20 where latency is measured).
     #[arg(long, value_name = "BYTES")]
     payload: Option<usize>,
-    /// How many messages of one publisher may be undelivered or unacknowledged; with --qos 1 or 2 at most 100 by default.
+    /// How many messages of one publisher may be undelivered or unacknowledged; with --qos at most 100 by default.
     #[arg(long, value_name = "N")]
     in_flight: Option<u64>,
     /// Packets in one write: a publisher waits for room for so many.

@@ -1,7 +1,7 @@
 //! The comparison: brokers take turns in one invocation, each run with a freshly started broker; medians and spread.
 //!
-//! The figure that counts is the broker's CPU time per delivered message, as a ratio to the first broker of the list that
-//! is called `mosquitto`, or else to the first one: ratios hardly move with the noise of the machine.
+//! The figure that counts is the broker's CPU time per delivered message, as a ratio to the broker called `mosquitto`,
+//! or else to the first one of the list: ratios move less with the noise of the machine.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! How long the generator looks away between turns, so that one read brings many messages and the generator costs little.
+//! How long the generator looks away between turns, so that one read brings many messages and costs little.
 //!
 //! It aims at finding a quarter of the messages under way when it looks again: the broker has the other three
 //! quarters to work on meanwhile and does not run idle. A pure rule, fed with counts.

@@ -37,7 +37,7 @@ pub(crate) enum Scenario {
     I16,
     /// Many wildcard filters, QoS 0: 100 subscribers with 1,000 filters each, 10 publishers, 64 B.
     J,
-    /// Each publisher has its own topics, and each subscriber follows one publisher: 50 pairs, 64 B, 1,000,000 messages.
+    /// Each publisher has its own topics, each subscriber follows one publisher: 50 pairs, 64 B, 1,000,000 messages.
     #[value(name = "pairs")]
     Pairs,
     /// Every subscriber receives everything through one wildcard filter: 10 publishers, 10 subscribers, 64 B.
