@@ -30,7 +30,7 @@ use crate::{
     config::Config,
     hooks::{DropCause, End, HookChain, HookSet, Notice, Orders, Refusal},
     id::ConnId,
-    packet::{ClientPacket, PacketType},
+    packet::ClientPacket,
     reason::ReasonCode,
     stats::Statistics,
     time::{Instant, WallClock},
@@ -258,25 +258,5 @@ impl<'a> View<'a> {
     /// Bytes sent to a connection that were not reported as flushed.
     pub fn outbound_bytes(self, conn: ConnId) -> Option<u32> {
         self.state.outbound_bytes(conn)
-    }
-}
-
-/// The packet type, for the statistics.
-impl ClientPacket<'_> {
-    /// Which of the fifteen it is.
-    pub fn packet_type(&self) -> PacketType {
-        match self {
-            Self::Connect(_) => PacketType::Connect,
-            Self::Publish(_) => PacketType::Publish,
-            Self::PubAck(_) => PacketType::PubAck,
-            Self::PubRec(_) => PacketType::PubRec,
-            Self::PubRel(_) => PacketType::PubRel,
-            Self::PubComp(_) => PacketType::PubComp,
-            Self::Subscribe(_) => PacketType::Subscribe,
-            Self::Unsubscribe(_) => PacketType::Unsubscribe,
-            Self::PingReq => PacketType::PingReq,
-            Self::Disconnect(_) => PacketType::Disconnect,
-            Self::Auth(_) => PacketType::Auth,
-        }
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     connection::{Connections, Live},
     hooks::Client,
     id::{ConnId, Ticket},
-    packet::{PacketType, QoS, ServerPacket, Version},
+    packet::{QoS, ServerPacket, Version},
     retained::Retained,
     session::Session,
     shared::Groups,
@@ -456,24 +456,5 @@ impl Sessions {
         (0..)
             .zip(&self.slots)
             .filter_map(|(number, slot)| Some((number, &**slot.as_ref()?)))
-    }
-}
-
-impl ServerPacket<'_> {
-    /// Which of the fifteen it is.
-    pub fn packet_type(&self) -> PacketType {
-        match self {
-            Self::ConnAck(_) => PacketType::ConnAck,
-            Self::Publish(_) => PacketType::Publish,
-            Self::PubAck(_) => PacketType::PubAck,
-            Self::PubRec(_) => PacketType::PubRec,
-            Self::PubRel(_) => PacketType::PubRel,
-            Self::PubComp(_) => PacketType::PubComp,
-            Self::SubAck(_) => PacketType::SubAck,
-            Self::UnsubAck(_) => PacketType::UnsubAck,
-            Self::PingResp => PacketType::PingResp,
-            Self::Disconnect(_) => PacketType::Disconnect,
-            Self::Auth(_) => PacketType::Auth,
-        }
     }
 }

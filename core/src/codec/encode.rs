@@ -128,19 +128,7 @@ trait Encode {
 
 impl Encode for ClientPacket<'_> {
     fn packet_type(&self) -> PacketType {
-        match self {
-            Self::Connect(_) => PacketType::Connect,
-            Self::Publish(_) => PacketType::Publish,
-            Self::PubAck(_) => PacketType::PubAck,
-            Self::PubRec(_) => PacketType::PubRec,
-            Self::PubRel(_) => PacketType::PubRel,
-            Self::PubComp(_) => PacketType::PubComp,
-            Self::Subscribe(_) => PacketType::Subscribe,
-            Self::Unsubscribe(_) => PacketType::Unsubscribe,
-            Self::PingReq => PacketType::PingReq,
-            Self::Disconnect(_) => PacketType::Disconnect,
-            Self::Auth(_) => PacketType::Auth,
-        }
+        self.packet_type()
     }
 
     fn flags(&self) -> u8 {
@@ -200,19 +188,7 @@ impl Encode for ClientPacket<'_> {
 
 impl Encode for ServerPacket<'_> {
     fn packet_type(&self) -> PacketType {
-        match self {
-            Self::ConnAck(_) => PacketType::ConnAck,
-            Self::Publish(_) => PacketType::Publish,
-            Self::PubAck(_) => PacketType::PubAck,
-            Self::PubRec(_) => PacketType::PubRec,
-            Self::PubRel(_) => PacketType::PubRel,
-            Self::PubComp(_) => PacketType::PubComp,
-            Self::SubAck(_) => PacketType::SubAck,
-            Self::UnsubAck(_) => PacketType::UnsubAck,
-            Self::PingResp => PacketType::PingResp,
-            Self::Disconnect(_) => PacketType::Disconnect,
-            Self::Auth(_) => PacketType::Auth,
-        }
+        self.packet_type()
     }
 
     fn flags(&self) -> u8 {

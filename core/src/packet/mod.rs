@@ -182,3 +182,41 @@ pub enum ServerPacket<'a> {
     Disconnect(Disconnect<'a>),
     Auth(Auth<'a>),
 }
+
+impl ClientPacket<'_> {
+    /// Which of the fifteen it is.
+    pub fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::Publish(_) => PacketType::Publish,
+            Self::PubAck(_) => PacketType::PubAck,
+            Self::PubRec(_) => PacketType::PubRec,
+            Self::PubRel(_) => PacketType::PubRel,
+            Self::PubComp(_) => PacketType::PubComp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::PingReq => PacketType::PingReq,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+}
+
+impl ServerPacket<'_> {
+    /// Which of the fifteen it is.
+    pub fn packet_type(&self) -> PacketType {
+        match self {
+            Self::ConnAck(_) => PacketType::ConnAck,
+            Self::Publish(_) => PacketType::Publish,
+            Self::PubAck(_) => PacketType::PubAck,
+            Self::PubRec(_) => PacketType::PubRec,
+            Self::PubRel(_) => PacketType::PubRel,
+            Self::PubComp(_) => PacketType::PubComp,
+            Self::SubAck(_) => PacketType::SubAck,
+            Self::UnsubAck(_) => PacketType::UnsubAck,
+            Self::PingResp => PacketType::PingResp,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+}
