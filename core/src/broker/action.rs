@@ -131,6 +131,8 @@ const LIST_KEPT: usize = 1 << 16;
 /// Bytes in arena and tails, targets, or orders after which a driver should perform before it reads on.
 const FULL_BYTES: usize = 256 << 10;
 const FULL_COUNT: usize = 16 << 10;
+/// Bytes of arena after which an event encodes no further forms.
+const CROWDED_BYTES: usize = 16 << 20;
 
 impl Actions {
     /// Nothing to do yet.
@@ -184,6 +186,11 @@ impl Actions {
         self.list.shrink_to(LIST_KEPT);
         self.targets.shrink_to(LIST_KEPT);
         self.arena.shrink_to(ARENA_KEPT_BYTES);
+    }
+
+    /// True when one event has made so many bytes that the rest of its messages had better wait in queues.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.arena.len() >= CROWDED_BYTES
     }
 
     pub(crate) fn push(&mut self, action: Action) {

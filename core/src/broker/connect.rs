@@ -390,7 +390,7 @@ impl Broker {
         if limits.receive_maximum != u16::MAX {
             push(Property::ReceiveMaximum(limits.receive_maximum.max(1)));
         }
-        push(Property::MaximumPacketSize(limits.packet_bytes_max));
+        push(Property::MaximumPacketSize(limits.packet_bytes_max.max(1)));
         if limits.topic_alias_maximum > 0 {
             push(Property::TopicAliasMaximum(limits.topic_alias_maximum));
         }
@@ -401,16 +401,17 @@ impl Broker {
         if keep_alive_s != connect.keep_alive_s {
             push(Property::ServerKeepAlive(keep_alive_s));
         }
+        if let Some((method, _)) = self.state.conclusion(conn) {
+            push(Property::AuthenticationMethod(method));
+        }
+        // What hooks and configuration say may be longer than can be told; then it is not.
+        if let Some((_, Some(data))) = self.state.conclusion(conn) {
+            let _ = properties.push(Property::AuthenticationData(data));
+        }
         if connect.properties.request_response_information() == Some(true)
             && let Some(information) = &self.state.config.response_information
         {
-            push(Property::ResponseInformation(information));
-        }
-        if let Some((method, data)) = self.state.conclusion(conn) {
-            push(Property::AuthenticationMethod(method));
-            if let Some(data) = data {
-                push(Property::AuthenticationData(data));
-            }
+            let _ = properties.push(Property::ResponseInformation(information));
         }
         properties
     }

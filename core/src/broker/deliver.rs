@@ -144,7 +144,9 @@ impl State {
         } else {
             &[]
         };
+        let is_crowded = hot.online && actions.is_crowded();
         let may_send = hot.online
+            && !is_crowded
             && (!hot.backlog || self.may_overtake(number, qos))
             && (qos == QoS::AtMostOnce || self.has_room(number))
             && hot.outbound_bytes < self.config.limits.outbound_bytes_max;
@@ -180,7 +182,10 @@ impl State {
             self.send_copy(number, qos, encoded, queued, actions);
             return true;
         }
-        if qos == QoS::AtMostOnce
+        if is_crowded {
+            // Forms of their own for very many receivers: the rest get theirs in steps.
+            self.carry_on_later(number);
+        } else if qos == QoS::AtMostOnce
             && let Some(why) = self.why_not_queued(number)
         {
             self.count_drop(number, message.topic, qos, why);

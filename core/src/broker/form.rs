@@ -12,7 +12,7 @@ use crate::{
 /// The longest packet that MQTT can express. [MQTT 5.0, 2.1.4]
 pub(crate) const PACKET_BYTES_MAX: u32 = 5 + 268_435_455;
 /// No less than what a PUBLISH holds beside topic, properties, identifiers and payload.
-const HEADERS_BYTES: usize = 64;
+pub(crate) const HEADERS_BYTES: usize = 64;
 
 /// What tells one form of a message from another.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -4,6 +4,7 @@ use super::{
     Actions, Broker, Flow,
     connect::is_server_topic,
     consult::{self, Open, SoFar},
+    form::{HEADERS_BYTES, PACKET_BYTES_MAX},
     permit::{self, Allowed, Judged},
     state::State,
 };
@@ -26,6 +27,12 @@ const ALIAS_NOT_BOUND: Refusal = Refusal {
     reason: ReasonCode::PROTOCOL_ERROR,
     what: "a topic alias that no topic name was bound to on this connection",
     rule: "MQTT 5.0, 3.3.2.3.4",
+};
+
+const TOO_LARGE_WITH_NAME: Refusal = Refusal {
+    reason: ReasonCode::PACKET_TOO_LARGE,
+    what: "a PUBLISH that is longer than a packet can be with the topic name its alias stands for",
+    rule: "MQTT 5.0, 2.1.4",
 };
 
 const TOO_MANY_UNACKNOWLEDGED: Refusal = Refusal {
@@ -77,6 +84,11 @@ impl Broker {
             self.refuse(conn, ALIAS_NOT_BOUND, actions);
             return Flow::Continue;
         };
+        let bytes = topic.len() + publish.payload.len() + publish.properties.as_bytes().len();
+        if bytes + HEADERS_BYTES > PACKET_BYTES_MAX as usize {
+            self.refuse(conn, TOO_LARGE_WITH_NAME, actions);
+            return Flow::Continue;
+        }
         let named = Publish {
             topic: &topic,
             ..publish.clone()

@@ -63,6 +63,9 @@ impl State {
     /// One step for each of the sessions that wait for their turn.
     pub(super) fn carry_on(&mut self, actions: &mut Actions) {
         for _ in 0..self.runnable.len().min(SESSIONS_PER_STEP) {
+            if actions.is_crowded() {
+                return;
+            }
             let Some(number) = self.runnable.pop_front() else {
                 return;
             };
