@@ -41,6 +41,7 @@ pub(crate) struct Summary {
     delivered_per_second: Spread,
     generator_cpu_ns_per_delivery: Spread,
     resident_bytes_max: Spread,
+    resident_bytes_per_connection: Option<Spread>,
     latency_median_us: Option<Spread>,
     latency_p99_us: Option<Spread>,
 }
@@ -116,9 +117,9 @@ impl Summary {
         let broker = |value: fn(&crate::report::BrokerUse) -> f64| {
             spread(&|report| report.broker.as_ref().map_or(0.0, value))
         };
-        let latency = |value: fn(&crate::latency::Latency) -> f64| {
-            let timed = reports.iter().all(|report| report.latency.is_some());
-            timed.then(|| spread(&|report| report.latency.as_ref().map_or(0.0, value)))
+        let optional = |value: fn(&Report) -> Option<f64>| {
+            let values: Option<Vec<_>> = reports.iter().map(|report| value(report)).collect();
+            values.map(Spread::of)
         };
         Self {
             broker: name.into(),
@@ -132,8 +133,9 @@ impl Summary {
             delivered_per_second: spread(&|report| report.delivered_per_second),
             generator_cpu_ns_per_delivery: spread(&|report| report.generator_cpu_ns_per_delivery),
             resident_bytes_max: broker(|broker| broker.resident_bytes_max as f64),
-            latency_median_us: latency(|latency| latency.median_us),
-            latency_p99_us: latency(|latency| latency.p99_us),
+            resident_bytes_per_connection: optional(|report| report.resident_bytes_per_connection),
+            latency_median_us: optional(|report| Some(report.latency?.median_us)),
+            latency_p99_us: optional(|report| Some(report.latency?.p99_us)),
         }
     }
 }
@@ -175,25 +177,36 @@ fn line(report: &Report) -> String {
 impl Comparison {
     /// A table in Markdown.
     pub(crate) fn table(&self) -> String {
-        let timed = self
-            .brokers
-            .iter()
-            .any(|summary| summary.latency_median_us.is_some());
         let mut table = String::from(
             "| broker | CPU us per delivery | min to max | ratio | delivered per second | RSS max MiB \
              | generator us | void runs |",
         );
-        table += if timed {
-            " latency us, median | 99 % |\n"
-        } else {
-            "\n"
+        // Columns that only some scenarios have.
+        let optional = |summary: &Summary| {
+            [
+                (
+                    "bytes per connection",
+                    summary.resident_bytes_per_connection,
+                ),
+                ("latency us, median", summary.latency_median_us),
+                ("latency us, 99 %", summary.latency_p99_us),
+            ]
+            .into_iter()
+            .filter_map(|(title, spread)| Some((title, spread?)))
         };
-        table.push('|');
-        table += &" --- |".repeat(if timed { 10 } else { 8 });
+        let titles = self
+            .brokers
+            .first()
+            .map_or(Vec::new(), |first| optional(first).collect());
+        // Writing to a string cannot fail.
+        for (title, _) in &titles {
+            let _ = write!(table, " {title} |");
+        }
+        table.push_str("\n|");
+        table += &" --- |".repeat(8 + titles.len());
         table.push('\n');
         for summary in &self.brokers {
             let cpu = summary.cpu_ns_per_delivery;
-            // Writing to a string cannot fail.
             let _ = write!(
                 table,
                 "| {} | {:.3} | {:.3} to {:.3} | {:.3} | {:.0} | {:.1} | {:.3} | {} of {} |",
@@ -208,8 +221,8 @@ impl Comparison {
                 summary.void_runs,
                 summary.runs,
             );
-            if let (Some(median), Some(p99)) = (summary.latency_median_us, summary.latency_p99_us) {
-                let _ = write!(table, " {:.0} | {:.0} |", median.median, p99.median);
+            for (_, spread) in optional(summary) {
+                let _ = write!(table, " {:.0} |", spread.median);
             }
             table.push('\n');
         }

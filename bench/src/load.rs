@@ -3,7 +3,6 @@
 //! One thread, one poll. A turn: sleep until readiness or the next message is due, read what is ready, let those
 //! publish whose window moved, look whether the run is over or stands still.
 
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,11 +12,12 @@ use std::time::{Duration, Instant};
 use mio::{Events, Poll, Token};
 
 use crate::books::Books;
+use crate::connections;
 use crate::failure::Failure;
 use crate::latency::Histogram;
 use crate::link::Link;
 use crate::nap::Nap;
-use crate::plan::Plan;
+use crate::plan::{Plan, Shape};
 use crate::publisher::Publisher;
 use crate::report::{BrokerUse, Report};
 use crate::subscriber::Subscriber;
@@ -44,6 +44,9 @@ pub(crate) struct Watch<'a> {
 /// Runs `plan` against the broker at `address`.
 pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result<Report, Failure> {
     plan.check().map_err(Failure::Usage)?;
+    if plan.shape == Shape::Connections {
+        return connections::run(plan, address, watch);
+    }
     let mut load = Load::connect(plan, address)?;
     let before = Reading::take(watch)?;
     load.start = Instant::now();
@@ -57,13 +60,13 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
 }
 
 /// What the clocks of both sides said.
-struct Reading {
-    own_ns: u64,
-    broker: Option<Cpu>,
+pub(crate) struct Reading {
+    pub(crate) own_ns: u64,
+    pub(crate) broker: Option<Cpu>,
 }
 
 impl Reading {
-    fn take(watch: &Watch<'_>) -> Result<Self, Failure> {
+    pub(crate) fn take(watch: &Watch<'_>) -> Result<Self, Failure> {
         let broker = watch.broker_pid.map(usage::cpu).transpose();
         Ok(Self {
             own_ns: usage::own_thread_cpu_ns().map_err(Failure::io("CPU time of the generator"))?,
@@ -373,16 +376,6 @@ impl Load {
             .for_each(|subscriber| subscriber.link.close());
         let seconds = elapsed.as_secs_f64();
         Ok(Report {
-            scenario: format!("{:?}", plan.scenario),
-            version: format!("{:?}", plan.version),
-            publishers: plan.publishers,
-            subscribers: plan.subscribers,
-            payload_bytes: plan.payload_bytes,
-            qos_of_publishers: (0..plan.publishers.min(3))
-                .map(|p| plan.qos_of(p))
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
             published,
             delivered,
             seconds,
@@ -401,6 +394,7 @@ impl Load {
                 + unexpected
                 + unexpected_releases
                 + u64::from(stalled),
+            ..Report::of(plan)
         })
     }
 }

@@ -9,6 +9,7 @@ mod broker;
 mod check;
 mod cli;
 mod compare;
+mod connections;
 mod failure;
 mod latency;
 mod link;

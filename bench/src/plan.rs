@@ -31,6 +31,10 @@ pub(crate) enum Scenario {
     F0,
     /// Latency, QoS 1: as F0.
     F1,
+    /// Connection storm: 10,000 connections, 64 at a time; CPU "per delivery" is per connection.
+    G,
+    /// Idle: 19,500 connections with one subscription each; resident bytes per connection, all answer a ping.
+    H,
     /// Large payloads, QoS 0: 20 pairs, 1 KiB.
     I1,
     /// Large payloads, QoS 0: 20 pairs, 16 KiB.
@@ -60,6 +64,8 @@ pub(crate) enum Shape {
         /// How many filters one subscriber has.
         filters_each: usize,
     },
+    /// Nobody publishes; `subscribers` clients connect.
+    Connections,
 }
 
 /// One run, complete.
@@ -160,6 +166,17 @@ impl Plan {
                 qos: [1; 3],
                 ..open_loop
             },
+            Scenario::G | Scenario::H => Self {
+                shape: Shape::Connections,
+                publishers: 0,
+                subscribers: if scenario == Scenario::G {
+                    10_000
+                } else {
+                    19_500
+                },
+                messages: 0,
+                ..pairs
+            },
             Scenario::I1 | Scenario::I16 => {
                 let large = scenario == Scenario::I16;
                 Self {
@@ -204,6 +221,12 @@ impl Plan {
 
     /// Says what is wrong with a plan that options have changed.
     pub(crate) fn check(&self) -> Result<(), String> {
+        if self.shape == Shape::Connections {
+            return match self.subscribers {
+                1..=28_000 => Ok(()),
+                _ => Err("--subscribers must be from 1 to 28000, the ports of loopback".into()),
+            };
+        }
         let needed = if self.latency {
             TIMED_STAMP_BYTES
         } else {
@@ -267,6 +290,7 @@ impl Plan {
             }
             Shape::All if self.streams() == 1 => vec![self.topic(0)],
             Shape::All => vec!["bench/#".into()],
+            Shape::Connections => Vec::new(),
             Shape::Devices { filters_each } => {
                 let first = subscriber * filters_each;
                 let devices = first..first + filters_each;
@@ -282,6 +306,7 @@ impl Plan {
         match self.shape {
             Shape::Pairs => stream / self.topics_each == subscriber % self.publishers,
             Shape::All => true,
+            Shape::Connections => false,
             Shape::Devices { filters_each } => self.device(stream) / filters_each == subscriber,
         }
     }
@@ -292,6 +317,7 @@ impl Plan {
             Shape::Pairs => (self.subscribers / self.publishers) as u64,
             Shape::All => self.subscribers as u64,
             Shape::Devices { .. } => 1,
+            Shape::Connections => 0,
         }
     }
 

@@ -1,8 +1,8 @@
 //! The relay: what the kernel allows. It copies bytes from publishers to subscribers and does no MQTT work beyond that.
 //!
 //! It answers CONNECT, SUBSCRIBE and PINGREQ, and looks up whom a publisher's bytes go to once, at its first PUBLISH.
-//! After that it finds only where frames end, so that frames of two publishers do not mix. It knows QoS 0 only, and is no
-//! broker: nothing is limited but what waits for one subscriber.
+//! After that it finds only where frames end, so that frames of two publishers do not mix. It knows QoS 0 only, and is
+//! no broker: nothing is limited but what waits for one subscriber.
 //!
 //! Told to, it drops, repeats or swaps every n-th message, which proves that the checks of the load generator see it.
 

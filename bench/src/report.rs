@@ -1,15 +1,17 @@
 //! The result of one run, for people and as JSON.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::check::Faults;
 use crate::latency::Latency;
+use crate::plan::Plan;
 use crate::usage::Cpu;
 
 /// What one run measured and found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) scenario: String,
     pub(crate) version: String,
@@ -26,6 +28,8 @@ pub(crate) struct Report {
     /// Only when the broker's process is known.
     pub(crate) broker: Option<BrokerUse>,
     pub(crate) latency: Option<Latency>,
+    /// Only in scenarios that count connections.
+    pub(crate) resident_bytes_per_connection: Option<f64>,
     pub(crate) faults_by_qos: [Faults; 3],
     /// Acknowledgements with a reason code of 0x80 or above.
     pub(crate) refused: u64,
@@ -37,6 +41,24 @@ pub(crate) struct Report {
     pub(crate) gave_up: u64,
     /// Everything above that breaks a promise; 0 makes the run valid.
     pub(crate) violations: u64,
+}
+
+impl Report {
+    /// A report that says what was planned, and nothing yet of what happened.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let qos: BTreeSet<u8> = (0..plan.publishers.min(3))
+            .map(|p| plan.qos_of(p))
+            .collect();
+        Self {
+            scenario: format!("{:?}", plan.scenario),
+            version: format!("{:?}", plan.version),
+            publishers: plan.publishers,
+            subscribers: plan.subscribers,
+            payload_bytes: plan.payload_bytes,
+            qos_of_publishers: qos.into_iter().collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// What the broker used during the run.
@@ -93,6 +115,9 @@ impl fmt::Display for Report {
                 broker.system_ns_per_delivery,
                 broker.resident_bytes_max as f64 / 1_048_576.0
             )?;
+        }
+        if let Some(bytes) = self.resident_bytes_per_connection {
+            writeln!(f, "  broker {bytes:.0} resident bytes per connection")?;
         }
         if let Some(latency) = &self.latency {
             writeln!(

@@ -1,8 +1,9 @@
 //! What a process has used, read from /proc.
 //!
-//! CPU time is the sum of the first field of `/proc/PID/task/*/schedstat` over all threads: nanoseconds on a CPU, user and
-//! system together. A thread that ended between two readings takes its time with it; brokers keep theirs. User and system
-//! apart come from `/proc/PID/stat` in clock ticks, coarse. Memory is `VmHWM`, the largest resident set so far.
+//! CPU time is the sum of the first field of `/proc/PID/task/*/schedstat` over all threads: nanoseconds on a CPU, user
+//! and system together. A thread that ended between two readings takes its time with it; brokers keep theirs. User and
+//! system apart come from `/proc/PID/stat` in clock ticks, coarse. Memory is `VmRSS`, the resident set, and `VmHWM`, the
+//! largest so far.
 
 use std::{fs, io};
 
@@ -69,9 +70,18 @@ pub(crate) fn own_thread_cpu_ns() -> io::Result<u64> {
 
 /// The largest resident set of process `pid` so far, in bytes.
 pub(crate) fn resident_bytes_max(pid: u32) -> io::Result<u64> {
+    status_bytes(pid, "VmHWM:")
+}
+
+/// The resident set of process `pid` now, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
+    status_bytes(pid, "VmRSS:")
+}
+
+fn status_bytes(pid: u32, name: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    Ok(1024 * first_number(line.ok_or_else(|| unreadable("VmHWM"))?)?)
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    Ok(1024 * first_number(line.ok_or_else(|| unreadable(name))?)?)
 }
 
 fn first_number(text: &str) -> io::Result<u64> {

@@ -270,3 +270,27 @@ fn a_broker_that_does_not_start_is_a_failure_with_its_output() {
         "{errors}"
     );
 }
+
+#[test]
+fn every_connection_is_opened_and_answers_a_ping() {
+    let relay = Relay::start(&[]);
+    let pid = relay.child.id().to_string();
+    for (scenario, version) in [("G", "311"), ("H", "5")] {
+        let options = [
+            "--scenario",
+            scenario,
+            "--version",
+            version,
+            "--subscribers",
+            "300",
+        ];
+        let output = relay.load(&[&options[..], &["--broker-pid", &pid]].concat());
+        let report = report(&output);
+        assert_eq!(output.status.code(), Some(0), "{report}");
+        assert_eq!(report["delivered"], 300, "{report}");
+        assert!(
+            report["resident_bytes_per_connection"].as_f64().is_some(),
+            "{report}"
+        );
+    }
+}
