@@ -5,6 +5,7 @@ use sanderling_core::{
     config::Config,
     hooks::{HookChain, Hooks},
 };
+use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     error::Error,
     fmt, io,
@@ -109,9 +110,7 @@ impl<D: Driver> Builder<D> {
             )));
         }
         for one in found {
-            let listener = TcpListener::bind(one).map_err(fail)?;
-            listener.set_nonblocking(true).map_err(fail)?;
-            self.setup.listeners.push(listener);
+            self.setup.listeners.push(listen_on(one).map_err(fail)?);
         }
         Ok(self)
     }
@@ -123,6 +122,22 @@ impl<D: Driver> Builder<D> {
     pub fn start(self) -> io::Result<D::Running> {
         D::start(self.setup)
     }
+}
+
+/// Connections that the system completes before they are accepted; it may have a lower limit. With the standard
+/// library's 128, clients that come back together after a restart would wait for whole seconds.
+const BACKLOG: i32 = 4096;
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // A broker that starts again gets its port at once. On Windows the option would let others take the port.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// Why an address cannot be listened on.
@@ -195,5 +210,18 @@ mod tests {
             text.contains(&addr) && text.contains("Choose another port"),
             "{text}"
         );
+    }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_burst_of_connections_waits_in_the_system_until_it_is_accepted() {
+        let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let burst = limit.trim().parse::<usize>().unwrap().min(600);
+        let listener = listen_on("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections: Vec<_> = (0..burst)
+            .map(|_| std::net::TcpStream::connect(address).unwrap())
+            .collect();
+        let accepted = std::iter::from_fn(|| listener.accept().ok());
+        assert_eq!(accepted.count(), connections.len());
     }
 }
