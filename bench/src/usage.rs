@@ -2,8 +2,8 @@
 //!
 //! CPU time is the sum of the first field of `/proc/PID/task/*/schedstat` over all threads: nanoseconds on a CPU, user
 //! and system together. A thread that ended between two readings takes its time with it; brokers keep theirs. User and
-//! system apart come from `/proc/PID/stat` in clock ticks, coarse. Memory is `VmRSS`, the resident set, and `VmHWM`, the
-//! largest so far.
+//! system apart come from `/proc/PID/stat` in clock ticks, coarse. Memory is `VmRSS`, the resident set, and `VmHWM`,
+//! the largest so far.
 
 use std::{fs, io};
 
