@@ -1,6 +1,6 @@
 //! The page `docs/conformance.md`.
 
-use super::{Evidence, Proof, Standing, Statement};
+use super::{Proof, Standing, Statement};
 use sanderling_core::packet::Version;
 use std::fmt::Write;
 
@@ -16,24 +16,19 @@ The words are ours; what counts are the standard's.
 ";
 
 /// The page.
-pub fn table(statements: &[Statement], evidence: &Evidence) -> String {
+pub fn table(statements: &[Statement]) -> String {
     let mut page = HEAD.to_owned();
     for (version, title) in [(Version::V311, "MQTT 3.1.1"), (Version::V5, "MQTT 5.0")] {
         let of_version: Vec<_> = statements
             .iter()
             .filter(|statement| statement.version == version)
             .collect();
-        section(&mut page, title, &of_version, evidence).expect("writing to a string");
+        section(&mut page, title, &of_version).expect("writing to a string");
     }
     page
 }
 
-fn section(
-    page: &mut String,
-    title: &str,
-    statements: &[&Statement],
-    evidence: &Evidence,
-) -> std::fmt::Result {
+fn section(page: &mut String, title: &str, statements: &[&Statement]) -> std::fmt::Result {
     let count = |is: fn(&Standing) -> bool| {
         let standings = statements.iter().map(|statement| &statement.standing);
         standings.filter(|&standing| is(standing)).count()
@@ -50,20 +45,17 @@ fn section(
     writeln!(page, "| --- | --- | --- |")?;
     for statement in statements {
         let Statement { id, words, .. } = statement;
-        let shown = shown_by(statement, evidence);
+        let shown = shown_by(statement);
         let words = words.replace('|', "\\|");
         writeln!(page, "| {id} | {words} | {shown} |")?;
     }
     Ok(())
 }
 
-fn shown_by(statement: &Statement, evidence: &Evidence) -> String {
+fn shown_by(statement: &Statement) -> String {
     match &statement.standing {
         Standing::Proven(proofs) => {
-            let links: Vec<_> = proofs
-                .iter()
-                .map(|proof| link(statement.version, proof, evidence))
-                .collect();
+            let links: Vec<_> = proofs.iter().map(link).collect();
             links.join(", ")
         }
         Standing::Unprovable(reason) => format!("no test: {reason}"),
@@ -71,14 +63,10 @@ fn shown_by(statement: &Statement, evidence: &Evidence) -> String {
     }
 }
 
-fn link(version: Version, proof: &Proof, evidence: &Evidence) -> String {
+fn link(proof: &Proof) -> String {
     match proof {
         Proof::Story(name) => format!("[{name}](../tests/stories/{name}.txt)"),
-        Proof::Rows(rule) => {
-            let count = evidence.rows(version, rule).count();
-            let rows = if count == 1 { "row" } else { "rows" };
-            format!("[{count} {rows}](../core/tests/codec_malformed.txt)")
-        }
+        Proof::Rows(_) => "[rows](../core/tests/codec_malformed.txt)".into(),
         Proof::Test { file, function } => format!("[{function}](../{file})"),
     }
 }
