@@ -61,6 +61,8 @@ pub(crate) struct Live {
     /// One and a half times the client's keep alive; none if that is 0. [MQTT-3.1.2-22]
     pub(crate) silence_max: Option<Duration>,
     pub(crate) last_received: Instant,
+    /// Its CONNECT asked for a session that outlives it. [MQTT 5.0, 3.14.2.2.2]
+    pub(crate) asked_to_outlive: bool,
     /// The question that holds it: nothing is read so long.
     pub(crate) held: Option<Ticket>,
     /// The connection that waits to take the session over.

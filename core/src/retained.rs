@@ -84,8 +84,11 @@ impl Retained {
         }
     }
 
-    pub(crate) fn contains(&self, topic: &str) -> bool {
-        self.topics.contains_key(topic)
+    /// What the message of this topic counts for in the byte limit; none if there is no message.
+    pub(crate) fn cost_bytes(&self, topic: &str) -> Option<u64> {
+        self.topics
+            .get(topic)
+            .map(|entry| entry.message.cost_bytes())
     }
 
     /// A walk over what matches `filter` now.

@@ -41,10 +41,18 @@ const TOO_MANY_STEPS: Refusal = Refusal {
     rule: "limit authentication_steps_max",
 };
 
+const AUTH_TOO_LARGE: Refusal = Refusal {
+    reason: ReasonCode::PACKET_TOO_LARGE,
+    what: "authentication data that the client's Maximum Packet Size has no room for",
+    rule: "MQTT-3.1.2-24",
+};
+
 /// The enhanced authentication of one connection.
 #[derive(Debug)]
 pub(crate) struct Authentication {
     method: Box<str>,
+    /// The client's Maximum Packet Size.
+    packet_bytes_max: u32,
     /// The hook set that knows the method.
     hook: u16,
     /// The CONNECT; empty once it is authenticated.
@@ -95,6 +103,7 @@ impl Broker {
         let packet = ClientPacket::Connect(Box::new(connect.clone()));
         let authentication = Authentication {
             method: method.into(),
+            packet_bytes_max: connect.properties.maximum_packet_size().unwrap_or(u32::MAX),
             hook,
             connect: encoded(&packet),
             conclusion: None,
@@ -213,10 +222,9 @@ impl Broker {
             self.refuse(conn, TOO_MANY_STEPS, actions);
             return;
         }
-        let properties = self.state.authentication(conn).properties(Some(data));
+        let properties = authentication.properties(Some(data));
         let reason = ReasonCode::CONTINUE_AUTHENTICATION;
-        self.send_auth(conn, reason, &properties, actions);
-        if self.state.is_live(conn) {
+        if !self.send_auth(conn, reason, &properties, actions) || self.state.is_live(conn) {
             return;
         }
         // Each step has the time of a CONNECT.
@@ -250,6 +258,11 @@ impl Broker {
         let ClientPacket::Connect(connect) = codec::decode_again(&packet, Version::V5) else {
             unreachable!("an authentication begins with CONNECT");
         };
+        // What the hook said last makes CONNACK longer.
+        if let Err(reason) = self.check_connack(conn, &connect) {
+            self.refuse_connect(conn, &connect, reason, actions);
+            return Flow::Continue;
+        }
         self.judge_connect(conn, &connect, 0, ReasonCode::SUCCESS, actions)
     }
 
@@ -267,25 +280,36 @@ impl Broker {
         }
     }
 
+    /// Sends an AUTH. False if it is larger than the client takes; then the connection has ended.
     fn send_auth(
         &mut self,
         conn: ConnId,
         reason: ReasonCode,
         properties: &PropertiesBuf,
         actions: &mut Actions,
-    ) {
+    ) -> bool {
         let properties = properties.as_properties();
         let packet = ServerPacket::Auth(Auth { reason, properties });
+        let max = self.state.authentication(conn).packet_bytes_max as usize;
+        if packet.encoded_len(Version::V5).is_ok_and(|len| len > max) {
+            if self.state.authentication(conn).is_first() {
+                self.refuse_authentication(conn, ReasonCode::PACKET_TOO_LARGE, actions);
+            } else {
+                self.refuse(conn, AUTH_TOO_LARGE, actions);
+            }
+            return false;
+        }
         if self.state.is_live(conn) {
             self.state.send(conn, &packet, actions);
-        } else {
-            let bytes = self
-                .state
-                .send_unaccounted(conn, Version::V5, &packet, actions);
-            if let Some(connection) = self.state.connections.get_mut(conn) {
-                connection.outbound_bytes += bytes;
-            }
+            return true;
         }
+        let bytes = self
+            .state
+            .send_unaccounted(conn, Version::V5, &packet, actions);
+        if let Some(connection) = self.state.connections.get_mut(conn) {
+            connection.outbound_bytes += bytes;
+        }
+        true
     }
 }
 

@@ -69,9 +69,9 @@ impl Publication {
 /// What became of a command.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Answer {
-    /// The message was routed to this many sessions.
+    /// The message was routed.
     Published {
-        /// Sessions it was sent to or queued for.
+        /// Copies that were sent or queued: one for each session, unless the delivery mode gives it several.
         receivers: u32,
     },
     /// The topic name is empty, too long, or has a wildcard or a U+0000 in it.

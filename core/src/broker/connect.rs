@@ -131,8 +131,16 @@ impl Broker {
                 return Err(ReasonCode::NOT_AUTHORIZED);
             }
         }
+        self.check_connack(conn, connect)
+    }
+
+    /// Who has no room for the CONNACK cannot be served. [MQTT-3.1.2-24]
+    pub(super) fn check_connack(
+        &self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+    ) -> Result<(), ReasonCode> {
         match connect.properties.maximum_packet_size() {
-            // Who has no room for the CONNACK cannot be served. [MQTT-3.1.2-24]
             Some(max) if self.connack_bytes(conn, connect) > max as usize => {
                 Err(ReasonCode::PACKET_TOO_LARGE)
             }
@@ -309,6 +317,7 @@ impl Broker {
             version,
             silence_max,
             last_received: now,
+            asked_to_outlive: connect.properties.session_expiry_interval().unwrap_or(0) > 0,
             held: None,
             successor: None,
         };

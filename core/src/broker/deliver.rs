@@ -139,11 +139,6 @@ impl State {
         let qos = message.qos.min(receiver.options.qos());
         // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
         let retain = message.retain && receiver.options.retain_as_published();
-        let identifiers = if hot.v5 || !hot.online {
-            identifiers
-        } else {
-            &[]
-        };
         let is_crowded = hot.online && actions.is_crowded();
         let may_send = hot.online
             && !is_crowded
@@ -151,12 +146,13 @@ impl State {
             && (qos == QoS::AtMostOnce || self.has_room(number))
             && hot.outbound_bytes < self.config.limits.outbound_bytes_max;
         if may_send {
+            let told = if hot.v5 { identifiers } else { &[] };
             let form = Form {
                 v5: hot.v5,
                 qos,
                 retain,
                 dup: false,
-                identifiers,
+                identifiers: told,
                 alias: Alias::None,
             };
             let encoded = match hot.aliases {
@@ -357,7 +353,6 @@ fn identifiers_of(place: u32, receiver: &Member, further: &FurtherIdentifiers) -
                 .map(|(_, id)| *id),
         );
         identifiers.sort_unstable();
-        identifiers.dedup();
     }
     identifiers
 }

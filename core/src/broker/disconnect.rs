@@ -32,9 +32,10 @@ impl Broker {
         actions: &mut Actions,
     ) {
         let cap = self.state.config.session_expiry_max_s;
+        let asked_to_outlive = self.state.live(conn).asked_to_outlive;
         let session = self.state.session_of(conn);
         if let Some(asked) = disconnect.properties.session_expiry_interval() {
-            if session.expiry_s == 0 && asked > 0 {
+            if !asked_to_outlive && asked > 0 {
                 self.refuse(conn, EXPIRY_RAISED_FROM_0, actions);
                 return;
             }

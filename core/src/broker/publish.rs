@@ -292,13 +292,18 @@ impl State {
         if message.payload.as_slice().is_empty() {
             self.retained.remove(message.topic);
         } else {
-            let room = self.retained.contains(message.topic)
-                || self.retained.len() < limits.retained_messages_max as usize;
             let kept = message.keep();
-            if room && self.retained.bytes() + kept.cost_bytes() <= limits.retained_bytes_max {
+            let former = self.retained.cost_bytes(message.topic);
+            let bytes = self.retained.bytes() - former.unwrap_or(0) + kept.cost_bytes();
+            let count = self.retained.len() + usize::from(former.is_none());
+            let has_room = count <= limits.retained_messages_max as usize
+                && bytes <= limits.retained_bytes_max;
+            if has_room {
                 let publisher = origin.map_or(0, |number| self.sessions.fingerprint(number));
                 self.retained.store(kept, publisher);
             } else {
+                // None is better than one that is not the last.
+                self.retained.remove(message.topic);
                 self.statistics.retained_refused += 1;
             }
         }
