@@ -7,6 +7,7 @@
 
 mod clock;
 pub mod engine;
+mod guard;
 mod handle;
 mod outbox;
 mod owner;

@@ -1,6 +1,10 @@
 //! What a broker is made of before it runs: configuration, hooks and listeners, the same for every driver.
 
-use crate::{Answerer, engine::Answerers};
+use crate::{
+    Answerer,
+    engine::Answerers,
+    guard::{Guarded, GuardedAnswerer},
+};
 use sanderling_core::{
     config::Config,
     hooks::{HookChain, Hooks},
@@ -74,10 +78,11 @@ impl<D: Driver> Builder<D> {
         self
     }
 
-    /// Appends a hook set. Sets are asked in the order in which they were given.
+    /// Appends a hook set. Sets are asked in the order in which they were given. One that panics refuses what it was
+    /// asked about; if it only observed, it is told nothing any more.
     #[must_use]
     pub fn hook(mut self, hooks: impl Hooks + 'static) -> Self {
-        self.setup.hooks.push(Box::new(hooks));
+        self.setup.hooks.push(Box::new(Guarded::new(hooks)));
         self.hooks += 1;
         self
     }
@@ -89,7 +94,8 @@ impl<D: Driver> Builder<D> {
         hooks: impl Hooks + 'static,
         answerer: impl Answerer + 'static,
     ) -> Self {
-        self.setup.answerers.set(self.hooks, Box::new(answerer));
+        let answerer = Box::new(GuardedAnswerer(answerer));
+        self.setup.answerers.set(self.hooks, answerer);
         self.hook(hooks)
     }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use sanderling_core::{
     broker::{Link, Publication},
-    hooks::{Client as HookClient, HookSet, Hooks, Question, Ruling, Verdict},
+    hooks::{Client as HookClient, HookSet, Hooks, Notice, Orders, Question, Ruling, Verdict},
     packet::{Connect, PropertiesBuf, Publish, QoS, Version},
     reason::ReasonCode,
 };
@@ -22,6 +22,8 @@ super::on_every_driver! {
     a_reply_that_is_dropped_refuses
     a_question_that_nobody_answers_is_refused
     a_hook_that_would_wait_for_its_own_broker_is_told
+    a_hook_that_panics_refuses_and_the_broker_goes_on
+    an_answerer_that_panics_refuses
 }
 
 fn message(topic: &str, payload: &'static str) -> Publication {
@@ -172,4 +174,63 @@ fn a_hook_that_would_wait_for_its_own_broker_is_told<D: Serve>() {
     client.publish("a", b"", QoS::AtMostOnce, 0);
     assert_eq!(results.recv().unwrap(), Err(HandleError::WouldDeadlock));
     assert_eq!(client.receive_payload(), b"does not wait");
+}
+
+/// Panics at every message to `bad` and at the second notice.
+struct Clumsy {
+    notices: Sender<()>,
+    count: usize,
+}
+
+impl Hooks for Clumsy {
+    fn wants(&self) -> HookSet {
+        HookSet::PUBLISH | HookSet::NOTICE
+    }
+
+    fn publish(&mut self, _: &HookClient<'_>, publish: &Publish<'_>) -> Ruling {
+        assert_ne!(publish.topic, "bad", "a panic that this test wants");
+        Ruling::Permit
+    }
+
+    fn notice(&mut self, _: &Notice<'_>, _: &mut Orders) {
+        self.notices.send(()).unwrap();
+        self.count += 1;
+        assert!(self.count < 2, "a panic that this test wants");
+    }
+}
+
+fn a_hook_that_panics_refuses_and_the_broker_goes_on<D: Serve>() {
+    let (notices, noticed) = channel();
+    let served = start_with::<D>(|builder| builder.hook(Clumsy { notices, count: 0 }));
+    let mut client = Client::connect(served.address, "client");
+    client.subscribe("#", QoS::AtMostOnce);
+    for id in [1, 3] {
+        client.publish("bad", b"", QoS::AtLeastOnce, id);
+        assert_eq!(client.receive(), Received::PubAck(id));
+        client.publish("good", b"through", QoS::AtLeastOnce, id + 1);
+        assert_eq!(client.receive(), Received::PubAck(id + 1));
+        assert_eq!(client.receive_payload(), b"through");
+    }
+    let mut other = Client::connect(served.address, "other");
+    other.barrier();
+    assert_eq!(noticed.try_iter().count(), 2);
+}
+
+/// Panics at every question.
+struct Speechless;
+
+impl Answerer for Speechless {
+    fn answer(&mut self, _: Question, _: Reply) {
+        panic!("a panic that this test wants");
+    }
+}
+
+fn an_answerer_that_panics_refuses<D: Serve>() {
+    let served = start_with::<D>(|builder| builder.asking_hook(Asking, Speechless));
+    for _ in 0..2 {
+        let mut client = Client::open(served.address, Version::V5);
+        client.say_connect("client");
+        let refused = Received::ConnAck(ReasonCode::NOT_AUTHORIZED);
+        assert_eq!(client.receive(), refused);
+    }
 }
