@@ -11,9 +11,11 @@
 //! ```
 
 mod event_loop;
+mod ready;
 mod running;
 mod socket;
 
+pub use ready::{Ready, ThisThread};
 pub use running::Running;
 pub use sanderling_core::broker::Publication;
 pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
@@ -33,6 +35,21 @@ pub enum Broker {}
 impl Broker {
     /// Begins with the default configuration, no hooks and no listeners.
     pub fn builder() -> Builder<Self> {
+        Builder::default()
+    }
+
+    /// The same for a broker that runs on the thread that says so, and on no other.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let broker = sanderling_mio::Broker::on_this_thread().listen("127.0.0.1:0")?.start()?;
+    /// let handle = broker.handle();
+    /// std::thread::spawn(move || handle.stop());
+    /// broker.run()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_this_thread() -> Builder<ThisThread> {
         Builder::default()
     }
 }

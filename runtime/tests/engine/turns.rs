@@ -3,8 +3,9 @@
 use super::world::{World, message};
 use sanderling_core::{
     config::{Config, Limits},
-    packet::QoS,
+    packet::{ClientPacket, QoS},
 };
+use sanderling_runtime::engine::ACCEPT_PAUSE;
 
 #[test]
 fn many_publishers_in_one_turn_cannot_overflow_a_reader_that_takes_everything() {
@@ -138,4 +139,21 @@ fn large_payloads_for_one_reader_are_written_before_they_overflow_it() {
     world.turn(&[]);
     world.rest();
     assert_eq!(reader.receive().len(), 1000);
+}
+
+#[test]
+fn accepting_pauses_when_the_system_has_no_room() {
+    let mut world = World::new(Config::default());
+    let mut peer = world.connect("peer");
+    assert!(world.engine.may_accept());
+    world.engine.accept_failed();
+    assert!(!world.engine.may_accept());
+    let sleep = world.engine.sleep().unwrap();
+    assert!(!sleep.is_zero() && sleep <= ACCEPT_PAUSE, "{sleep:?}");
+    peer.send(&ClientPacket::PingReq);
+    world.turn(&[&peer]);
+    assert_eq!(peer.receive(), ["pingresp"]);
+    while !world.engine.may_accept() {
+        world.turn(&[]);
+    }
 }
