@@ -3,4 +3,5 @@
 
 pub mod async_std;
 pub mod conformance;
+pub mod sim;
 pub mod story;

@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod run;
+mod simulate;
 mod steps;
 
 use std::process::ExitCode;
@@ -12,6 +13,9 @@ cargo xtask test --list                   the steps and their commands
 cargo xtask test --only STEP...           some of the steps
 cargo xtask conformance                   write docs/conformance.md from tests/conformance/
 cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not told otherwise
+cargo xtask simulate --seed N             repeat one simulated run; a failure is made short and told in full
+cargo xtask simulate --seeds A..B         run all seeds from A to B - 1
+cargo xtask simulate --minutes M          run fresh seeds until the time is over
 ";
 
 /// Writes the table of the statements and their tests.
@@ -58,6 +62,7 @@ fn command(arguments: &[&str]) -> Result<ExitCode, String> {
             })?;
             fuzz::run(target, minutes)?
         }
+        ["simulate", ref rest @ ..] => simulate::run(rest)?,
         _ => {
             return Err(format!(
                 "{arguments:?} is not a command. These are:\n{USAGE}"

@@ -1,0 +1,411 @@
+//! Steps are carried out. A step that makes no sense now does nothing, so that any step can be left out of a plan.
+
+use super::{
+    client::acknowledgement,
+    dice::Dice,
+    network::Phase,
+    packets::{self, ConnectForm},
+    plan::{Kind, Step},
+    world::{Judged, World},
+};
+use sanderling_core::{
+    broker::{CloseCause, Command, Event, Publication},
+    hooks::Verdict,
+    packet::{PacketType, PropertiesBuf, QoS},
+    reason::ReasonCode,
+    time::Instant,
+};
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+impl World {
+    /// Carries one step out, then lets everything move that moves by itself.
+    pub(super) fn step(&mut self, step: Step) -> Judged {
+        self.dice = Dice::new(step.dice);
+        let client = step.client;
+        match step.kind {
+            Kind::Connect => self.connect(client)?,
+            Kind::Publish => self.publish(client)?,
+            Kind::Subscribe => self.subscribe(client)?,
+            Kind::Unsubscribe => self.unsubscribe(client)?,
+            Kind::Ping => self.say(client, &[0xC0, 0x00]),
+            Kind::Acknowledge => self.acknowledge(client),
+            Kind::Confuse => self.confuse(client),
+            Kind::Disconnect => self.disconnect(client),
+            Kind::Close => self.lose(client, "close", CloseCause::PeerClosed)?,
+            Kind::Reset => self.lose(client, "reset", CloseCause::Failed)?,
+            Kind::Abandon => self.abandon(client),
+            Kind::Garbage => self.garbage(client),
+            Kind::Arrive => self.arrive_some(client)?,
+            Kind::Flush => self.flush_some(client)?,
+            Kind::Stall => self.stall(client),
+            Kind::Rule => self.rule(false)?,
+            Kind::RuleAgain => self.rule(true)?,
+            Kind::Wait => self.wait()?,
+            Kind::WaitForTimer => self.wait_for_timer()?,
+            Kind::Fire => {
+                self.timer = None;
+                self.report(&Event::TimerFired)?;
+            }
+            Kind::Order => self.order()?,
+            Kind::Statistics => {
+                let request = self.request();
+                self.report(&Event::Ordered {
+                    request,
+                    command: Command::Statistics,
+                })?;
+            }
+            Kind::Drain => {
+                let request = self.request();
+                self.report(&Event::Ordered {
+                    request,
+                    command: Command::Drain,
+                })?;
+            }
+        }
+        self.settle()
+    }
+
+    /// The connection that a client uses, if it can be used.
+    fn line(&self, client: usize) -> Option<usize> {
+        let place = self.clients[client].conn?;
+        (self.conns[place].phase != Phase::Closed).then_some(place)
+    }
+
+    fn say(&mut self, client: usize, bytes: &[u8]) {
+        if let Some(place) = self.line(client) {
+            self.conns[place].sent.extend_from_slice(bytes);
+        }
+    }
+
+    /// The state that a fault on this client's connection meets.
+    fn fault(&mut self, client: usize, fault: &'static str) {
+        if let Some(place) = self.line(client) {
+            let state = self.model.state_of(self.conns[place].id);
+            self.tally.fault(fault, state);
+        }
+    }
+
+    fn connect(&mut self, client: usize) -> Judged {
+        let persona = self.clients[client].persona;
+        let form = ConnectForm::draw(&mut self.dice, &persona);
+        if let Some(place) = self.line(client) {
+            // Mostly the former connection is kept: few clients open two.
+            match self.dice.below(10) {
+                0..6 => return Ok(()),
+                6 | 7 => self.close(place, CloseCause::PeerClosed)?,
+                _ => self
+                    .tally
+                    .sometimes("a client leaves a half-open connection"),
+            }
+        }
+        let is_lazy = self.dice.chance(persona.lazy);
+        let place = self.open(client, is_lazy)?;
+        if self.dice.chance(3) {
+            // Says nothing.
+            return Ok(());
+        }
+        let payload = self.payload(client, "w");
+        let bytes = form.encode(&persona, &payload);
+        self.conns[place].sent.extend(bytes);
+        Ok(())
+    }
+
+    /// A payload that nothing else has.
+    fn payload(&mut self, client: usize, kind: &str) -> Vec<u8> {
+        let number = self.clients[client].published;
+        self.clients[client].published += 1;
+        let mut payload = format!("{kind}{client}.{number};").into_bytes();
+        let padding = self.dice.one(self.plan.paddings);
+        payload.resize(payload.len() + padding, b'.');
+        payload
+    }
+
+    fn publish(&mut self, client: usize) -> Judged {
+        let Some(place) = self.line(client) else {
+            return self.connect(client);
+        };
+        // A few speak before they are answered.
+        if !self.clients[client].is_connected && !self.dice.chance(15) {
+            return Ok(());
+        }
+        let version = self.clients[client].persona.version;
+        for _ in 0..self.dice.one(&[1, 1, 1, 2, 6]) {
+            let (topic, qos) = (
+                packets::any_topic(&mut self.dice),
+                packets::any_qos(&mut self.dice),
+            );
+            let retain = self.dice.chance(20);
+            let payload = match retain && self.dice.chance(25) {
+                true => Vec::new(),
+                false => self.payload(client, "m"),
+            };
+            let properties = packets::message_properties(&mut self.dice);
+            let is_modest = self.dice.chance(95);
+            let speaker = &mut self.clients[client];
+            if qos != QoS::AtMostOnce && is_modest && speaker.outstanding() > 20 {
+                return Ok(());
+            }
+            let packet_id = (qos != QoS::AtMostOnce).then(|| speaker.free_id());
+            let bytes = packets::publish(
+                topic,
+                &payload,
+                qos,
+                retain,
+                packet_id,
+                &properties,
+                version,
+            );
+            if let Some(packet_id) = packet_id {
+                speaker.sends(packet_id, &bytes);
+            }
+            self.conns[place].sent.extend(bytes);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, client: usize) -> Judged {
+        if self.line(client).is_none() {
+            return self.connect(client);
+        }
+        let version = self.clients[client].persona.version;
+        let packet_id = self.clients[client].free_id();
+        let bytes = packets::subscribe(&mut self.dice, packet_id, version);
+        self.say(client, &bytes);
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, client: usize) -> Judged {
+        let version = self.clients[client].persona.version;
+        let packet_id = self.clients[client].free_id();
+        let bytes = packets::unsubscribe(&mut self.dice, packet_id, version);
+        self.say(client, &bytes);
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, client: usize) {
+        let count = self.dice.one(&[1, 1, 2, 100]);
+        let speaker = &mut self.clients[client];
+        if self.dice.chance(15) {
+            speaker.owes.make_contiguous().reverse();
+        }
+        let bytes = speaker.acknowledges(count);
+        self.say(client, &bytes);
+    }
+
+    /// Acknowledgements of anything, repeats, refusals.
+    fn confuse(&mut self, client: usize) {
+        let speaker = &mut self.clients[client];
+        let version = speaker.persona.version;
+        let bytes = if self.dice.chance(40) && speaker.is_connected {
+            // All that is not through is sent once more on the same connection.
+            speaker.again()
+        } else {
+            let mut packet = self.dice.one(&[
+                PacketType::PubAck,
+                PacketType::PubRec,
+                PacketType::PubRel,
+                PacketType::PubComp,
+            ]);
+            let mut id = 1 + self.dice.below(5) as u16;
+            let mut reason = ReasonCode::SUCCESS;
+            if let (Some(owed), true) = (speaker.owes.front(), self.dice.chance(50)) {
+                (packet, id) = *owed;
+            }
+            if matches!(packet, PacketType::PubAck | PacketType::PubRec) && self.dice.chance(40) {
+                reason = ReasonCode::UNSPECIFIED_ERROR;
+            }
+            acknowledgement(packet, id, reason, version)
+        };
+        self.say(client, &bytes);
+    }
+
+    fn disconnect(&mut self, client: usize) {
+        let version = self.clients[client].persona.version;
+        let bytes = packets::disconnect(&mut self.dice, version);
+        self.say(client, &bytes);
+    }
+
+    fn lose(&mut self, client: usize, fault: &'static str, cause: CloseCause) -> Judged {
+        let Some(place) = self.line(client) else {
+            return Ok(());
+        };
+        self.fault(client, fault);
+        self.close(place, cause)
+    }
+
+    fn abandon(&mut self, client: usize) {
+        if let Some(place) = self.line(client) {
+            self.conns[place].is_stalled = true;
+            self.clients[client].leaves();
+        }
+    }
+
+    fn garbage(&mut self, client: usize) {
+        let persona = self.clients[client].persona;
+        if persona.hostile {
+            self.fault(client, "garbage");
+            let bytes = packets::garbage(&mut self.dice, &persona);
+            self.say(client, &bytes);
+        }
+    }
+
+    /// Any open connection, preferably one of this client.
+    fn some_line(&mut self, client: usize) -> Option<usize> {
+        let place = match self.line(client) {
+            Some(place) if self.dice.chance(70) => place,
+            _ if self.conns.is_empty() => return None,
+            _ => self.dice.below(self.conns.len()),
+        };
+        (self.conns[place].phase != Phase::Closed).then_some(place)
+    }
+
+    fn arrive_some(&mut self, client: usize) -> Judged {
+        let Some(place) = self.some_line(client) else {
+            return Ok(());
+        };
+        let all = self.conns[place].sent.len();
+        let count = self.dice.one(&[1, 3, all / 2, all, all]);
+        if count < all {
+            let state = self.model.state_of(self.conns[place].id);
+            self.tally.fault("split", state);
+        }
+        self.arrive(place, count)?;
+        Ok(())
+    }
+
+    fn flush_some(&mut self, client: usize) -> Judged {
+        let Some(place) = self.some_line(client) else {
+            return Ok(());
+        };
+        if self.conns[place].is_stalled {
+            return Ok(());
+        }
+        let all = self.conns[place].outbound.len();
+        let count = self.dice.one(&[1, 5, all / 2, all, all]);
+        self.flush(place, count)?;
+        Ok(())
+    }
+
+    fn stall(&mut self, client: usize) {
+        if let Some(place) = self.some_line(client) {
+            let state = self.model.state_of(self.conns[place].id);
+            let is_stalled = &mut self.conns[place].is_stalled;
+            *is_stalled = !*is_stalled;
+            if *is_stalled {
+                self.tally.fault("stall", state);
+            }
+        }
+    }
+
+    fn rule(&mut self, again: bool) -> Judged {
+        let tickets = if again {
+            &self.settled
+        } else {
+            &self.questions
+        };
+        if tickets.is_empty() {
+            return Ok(());
+        }
+        let ticket = tickets[self.dice.below(tickets.len())];
+        if again {
+            let states: Vec<_> = self
+                .conns
+                .iter()
+                .filter(|conn| conn.phase == Phase::Open)
+                .collect();
+            if let Some(conn) = states.first() {
+                let state = self.model.state_of(conn.id);
+                self.tally.fault("late verdict", state);
+            }
+        }
+        let verdict = match self.dice.below(10) {
+            0..6 => Verdict::Permit,
+            6 => Verdict::Refuse(ReasonCode::NOT_AUTHORIZED),
+            7 => Verdict::Refuse(ReasonCode::SUCCESS),
+            _ => Verdict::Grant(vec![
+                Ok(packets::any_qos(&mut self.dice)),
+                Err(ReasonCode::NOT_AUTHORIZED),
+                Ok(QoS::AtLeastOnce),
+            ]),
+        };
+        self.report(&Event::Ruled { ticket, verdict })?;
+        Ok(())
+    }
+
+    /// Time passes; the timer fires each time it is due, or only at the end, as after a pause of the process.
+    fn wait(&mut self) -> Judged {
+        let time_ms = self
+            .dice
+            .magnitude(30 * DAY_MS)
+            .min(self.dice.magnitude(30 * DAY_MS));
+        let pauses = self.dice.chance(20);
+        self.time_passes();
+        self.close_ordered(false)?;
+        self.sleep(self.now_ms + time_ms, pauses)
+    }
+
+    fn time_passes(&mut self) {
+        let open: Vec<_> = self
+            .conns
+            .iter()
+            .filter(|conn| conn.phase == Phase::Open)
+            .map(|conn| conn.id)
+            .collect();
+        for id in open {
+            let state = self.model.state_of(id);
+            self.tally.fault("time", state);
+        }
+    }
+
+    /// Time passes until then. After many turns of the timer the process pauses, so that a resend every second does not
+    /// make a month long.
+    pub(super) fn sleep(&mut self, until_ms: u64, pauses: bool) -> Judged {
+        let firings_max = if pauses { 0 } else { 100 };
+        for _ in 0..firings_max {
+            let Some(at) = self.timer.filter(|at| at.as_millis() <= until_ms) else {
+                break;
+            };
+            // Each event takes a millisecond.
+            self.now_ms = self.now_ms.max(at.as_millis().saturating_sub(1));
+            self.settle()?;
+        }
+        self.now_ms = self.now_ms.max(until_ms);
+        self.settle()
+    }
+
+    /// To the timer, or a millisecond beside it.
+    fn wait_for_timer(&mut self) -> Judged {
+        let Some(at) = self.timer.filter(|at| *at < Instant::FAR_FUTURE) else {
+            return Ok(());
+        };
+        if at.as_millis() > self.now_ms + 60 * DAY_MS {
+            return Ok(());
+        }
+        self.time_passes();
+        let beside = self.dice.one(&[0, 1, 2, 3]);
+        self.now_ms = self.now_ms.max((at.as_millis() + beside).saturating_sub(3));
+        Ok(())
+    }
+
+    /// The program around the broker publishes.
+    fn order(&mut self) -> Judged {
+        self.orders += 1;
+        let payload = format!("o{};", self.orders).into_bytes();
+        let mut properties = packets::message_properties(&mut self.dice);
+        if self.dice.chance(70) {
+            properties = PropertiesBuf::new();
+        }
+        let publication = Publication {
+            topic: packets::any_topic(&mut self.dice).into(),
+            payload: payload.into(),
+            qos: packets::any_qos(&mut self.dice),
+            retain: self.dice.chance(20),
+            properties,
+        };
+        let request = self.request();
+        let command = Command::Publish(Box::new(publication));
+        self.report(&Event::Ordered { request, command })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,268 @@
+//! What is compared after each event: the recount of everything, the limits, and that nothing waits that could go.
+
+use super::{Judged, Model, Phase, session::Session, violated};
+use crate::sim::{tally::Tally, wire::Turn};
+use sanderling_core::{
+    broker::View,
+    id::ConnId,
+    packet::{QoS, Version},
+};
+
+/// What a kept message weighs in the limits by bytes, beside its topic, properties and payload.
+pub(super) const OVERHEAD_BYTES: u64 = 96;
+
+impl Model {
+    /// A new event: what was new is not any more.
+    pub(super) fn account_for(&mut self, _: &Turn) {
+        for session in self.sessions.values_mut() {
+            session.delivered_now = 0;
+            session.delivered_bytes_now = 0;
+            session.owed.iter_mut().for_each(|copy| copy.is_new = false);
+        }
+    }
+
+    pub(super) fn on_flushed(&mut self, id: ConnId, bytes: u32) {
+        let conn = self.conn(id);
+        conn.unflushed = conn.unflushed.saturating_sub(u64::from(bytes));
+    }
+
+    /// Every packet fits its client. [MQTT-3.1.2-24]
+    pub(in super::super) fn check_size(
+        &mut self,
+        id: ConnId,
+        bytes: usize,
+        tally: &mut Tally,
+    ) -> Judged {
+        let conn = self.conn(id);
+        conn.unflushed += bytes as u64;
+        if conn.packet_bytes_max < u32::MAX {
+            tally.check("I19");
+        }
+        if bytes > conn.packet_bytes_max as usize {
+            violated!(
+                "I19",
+                "a packet of {bytes} bytes to {id}, which takes {}",
+                conn.packet_bytes_max
+            );
+        }
+        Ok(())
+    }
+
+    /// Compares the broker's view with a recount.
+    pub(in super::super) fn recount(&self, view: View<'_>, tally: &mut Tally) -> Judged {
+        tally.check("I58");
+        let here: Vec<_> = self
+            .sessions
+            .iter()
+            .map(|(client_id, session)| (client_id.as_str(), session.conn.is_some()))
+            .collect();
+        let there: Vec<_> = view.sessions().collect();
+        if here != there {
+            violated!("I28", "sessions are {there:?} and should be {here:?}");
+        }
+        let counters = view.statistics();
+        let queued: usize = self
+            .sessions
+            .values()
+            .map(|session| session.owed.len())
+            .sum();
+        if counters.messages_queued_current != queued as u64 {
+            violated!(
+                "I03",
+                "{} messages are queued, and {queued} are owed",
+                counters.messages_queued_current
+            );
+        }
+        let bytes: u64 = self.sessions.values().map(Session::queued_bytes).sum();
+        let weight = bytes + OVERHEAD_BYTES * queued as u64;
+        if counters.queued_bytes_current != weight {
+            violated!(
+                "I58",
+                "{} bytes are queued, not {weight}",
+                counters.queued_bytes_current
+            );
+        }
+        let online = here.iter().filter(|(_, is_online)| *is_online).count() as u64;
+        let subscriptions: usize = self
+            .sessions
+            .values()
+            .map(|session| session.subscriptions.len())
+            .sum();
+        let fresh = self
+            .retained
+            .values()
+            .filter(|message| !message.is_expired(self.now_ms))
+            .count();
+        let pairs = [
+            (
+                "connections",
+                u64::from(counters.connections_current),
+                self.conns.len() as u64,
+            ),
+            (
+                "active sessions",
+                u64::from(counters.sessions_active_current),
+                online,
+            ),
+            (
+                "inactive sessions",
+                u64::from(counters.sessions_inactive_current),
+                here.len() as u64 - online,
+            ),
+            (
+                "subscriptions",
+                u64::from(counters.subscriptions_current),
+                subscriptions as u64,
+            ),
+            ("QoS 0 drops", counters.messages_dropped[0], self.dropped[0]),
+            ("QoS 1 drops", counters.messages_dropped[1], self.dropped[1]),
+            ("QoS 2 drops", counters.messages_dropped[2], self.dropped[2]),
+        ];
+        if let Some((what, counted, recounted)) = pairs.iter().find(|(_, a, b)| a != b) {
+            violated!("I58", "{what}: counted {counted}, recounted {recounted}");
+        }
+        let retained = counters.retained_current as usize;
+        if !(fresh..=self.retained.len()).contains(&retained) {
+            violated!(
+                "I31",
+                "{retained} messages are retained, not {fresh} to {}",
+                self.retained.len()
+            );
+        }
+        self.check_limits(tally)
+    }
+
+    fn check_limits(&self, tally: &mut Tally) -> Judged {
+        let limits = &self.config.limits;
+        let count_max = limits.queue_messages_max as usize;
+        for (client_id, session) in &self.sessions {
+            if session.owed.is_empty() {
+                continue;
+            }
+            tally.check("I21");
+            if count_max > 0 && session.owed.len() > count_max {
+                violated!(
+                    "I21",
+                    "{} messages are queued for {client_id:?}",
+                    session.owed.len()
+                );
+            }
+            if session.queued_bytes() + OVERHEAD_BYTES * session.owed.len() as u64
+                > limits.queue_bytes_max
+            {
+                violated!(
+                    "I21",
+                    "{} bytes are queued for {client_id:?}",
+                    session.queued_bytes()
+                );
+            }
+        }
+        let total: u64 = self.sessions.values().map(Session::queued_bytes).sum();
+        if total > limits.queue_bytes_total_max {
+            violated!("I21", "{total} bytes are queued");
+        }
+        // What has expired may be gone already, or go later.
+        let fresh = self
+            .retained
+            .values()
+            .filter(|message| !message.is_expired(self.now_ms));
+        let fresh = fresh.count();
+        if fresh > limits.retained_messages_max as usize {
+            violated!("I21", "{fresh} messages are retained");
+        }
+        Ok(())
+    }
+
+    /// What could be sent was sent, unless the broker has asked to be called again at once.
+    pub(in super::super) fn check_progress(&self, has_chore: bool, tally: &mut Tally) -> Judged {
+        for (client_id, session) in &self.sessions {
+            let Some(id) = session.conn else {
+                continue;
+            };
+            let has_replays = session.owes_retained(self.now_ms);
+            if session.owed.is_empty() && !session.owes_again() && !has_replays {
+                continue;
+            }
+            tally.check("I23");
+            let is_full =
+                self.conns[&id].unflushed >= u64::from(self.config.limits.outbound_bytes_max);
+            if has_chore || is_full {
+                continue;
+            }
+            let has_room = self.has_room(session);
+            // Several copies of one message may stand in any order.
+            let first = session.owed.first().map(|copy| copy.message.order);
+            let first_waits = session
+                .owed
+                .iter()
+                .take_while(|copy| Some(copy.message.order) == first)
+                .any(|copy| copy.qos != QoS::AtMostOnce);
+            let is_stuck = if session.owes_again() || session.owed.is_empty() || first_waits {
+                has_room
+            } else {
+                true
+            };
+            if is_stuck {
+                violated!(
+                    "I23",
+                    "{client_id:?} has room and is owed {:?}, {:?} and again {:?}",
+                    session.owed,
+                    session.replays,
+                    session.inflight
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn has_room(&self, session: &Session) -> bool {
+        let is_v5 = session.version == Version::V5;
+        let releasing_max = usize::from(self.config.limits.awaiting_release_max);
+        let waits_for_release = !is_v5
+            && !self.config.evict_awaiting_release
+            && session.releasing.len() >= releasing_max;
+        !waits_for_release && session.occupied() < session.inflight_max
+    }
+
+    /// The state of a connection, for the grid.
+    pub(in super::super) fn state_of(&self, id: ConnId) -> &'static str {
+        let Some(conn) = self.conns.get(&id) else {
+            return "closing";
+        };
+        match conn.phase {
+            Phase::AwaitConnect => return "before CONNECT",
+            Phase::Asking => return "asking about CONNECT",
+            Phase::Closing => return "closing",
+            Phase::Live if conn.held.is_some() => return "held",
+            Phase::Live => {}
+        }
+        let session = &self.sessions[&conn.client_id];
+        if conn.unflushed >= u64::from(self.config.limits.outbound_bytes_max) {
+            "output full"
+        } else if session
+            .replays
+            .iter()
+            .any(|replay| !replay.messages.is_empty())
+        {
+            "replay waits"
+        } else if !session.inflight.is_empty() && !self.has_room(session) {
+            "window full"
+        } else if !session.owed.is_empty() {
+            "queue waits"
+        } else if !session.releasing.is_empty() {
+            "awaits PUBCOMP"
+        } else if !session.inflight.is_empty() {
+            "awaits PUBACK or PUBREC"
+        } else if !session.inbound.is_empty() {
+            "awaits PUBREL"
+        } else {
+            "idle"
+        }
+    }
+}
+
+impl Session {
+    fn queued_bytes(&self) -> u64 {
+        self.owed.iter().map(|copy| copy.message.bytes()).sum()
+    }
+}

@@ -1,0 +1,421 @@
+//! From a network connection to a session. [MQTT 5.0, 3.1, 3.2]
+
+use super::{
+    Conn, Judged, Model, Phase,
+    consult::Subject,
+    matching::levels,
+    publish::is_server_topic,
+    session::{Session, Will, forwarded},
+    violated,
+};
+use crate::sim::{
+    policy::Heard,
+    tally::Tally,
+    wire::{Out, Turn},
+};
+use sanderling_core::{
+    broker::{Close, Link},
+    id::ConnId,
+    packet::{Connect, PacketType, PropertiesBuf, Version},
+    reason::ReasonCode,
+};
+
+impl Model {
+    pub(super) fn on_opened(
+        &mut self,
+        id: ConnId,
+        link: &Link,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let is_full = self.conns.len() >= self.config.limits.connections_max as usize;
+        let is_accepted = (0..self.sets).all(|hook| self.policy.accepts(hook, link));
+        let turned_away = is_full || self.is_draining || !is_accepted;
+        let deadline_ms = self.config.limits.connect_deadline.as_millis() as u64;
+        self.conns.insert(
+            id,
+            Conn {
+                phase: if turned_away {
+                    Phase::Closing
+                } else {
+                    Phase::AwaitConnect
+                },
+                version: Version::V311,
+                connect_by_ms: self.now_ms + deadline_ms,
+                client_id: String::new(),
+                keep_alive_ms: None,
+                heard_ms: self.now_ms,
+                excused_ms: self.now_ms,
+                packet_bytes_max: u32::MAX,
+                receive_maximum: usize::from(u16::MAX),
+                held: None,
+                unflushed: 0,
+            },
+        );
+        if turned_away {
+            tally.check("I43");
+            if is_full {
+                tally.sometimes("a connection too many");
+            }
+            match turn.take_close(id) {
+                Some(Close::Abort) => {}
+                other => violated!("I43", "{id} is not let in, but {other:?}"),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_connect(
+        &mut self,
+        id: ConnId,
+        connect: &Connect<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let max = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        let conn = self.conn(id);
+        conn.version = connect.version;
+        conn.packet_bytes_max = max;
+        if let Some(reason) = self.fault_of(connect) {
+            return self.refuse_connect(id, &[reason], turn, tally);
+        }
+        // Whether a CONNACK fits is known when there is one.
+        if let Some(Out::ConnAck {
+            reason: ReasonCode::PACKET_TOO_LARGE,
+            ..
+        })
+        | None = turn.peek(id)
+            && max < 100 + connect.client_id.len() as u32
+            && turn.consults.is_empty()
+        {
+            tally.sometimes("a client without room for CONNACK");
+            return self.refuse_connect(id, &[ReasonCode::PACKET_TOO_LARGE], turn, tally);
+        }
+        self.judge_connect(id, connect, 0, ReasonCode::SUCCESS, turn, tally)
+    }
+
+    /// What is wrong with a CONNECT whatever hooks say.
+    fn fault_of(&self, connect: &Connect<'_>) -> Option<ReasonCode> {
+        let limits = &self.config.limits;
+        let client_id = connect.client_id;
+        let is_named = match connect.version {
+            Version::V31 => (1..=23).contains(&client_id.chars().count()),
+            // [MQTT-3.1.3-8]
+            Version::V311 => !client_id.is_empty() || connect.clean_start,
+            Version::V5 => true,
+        };
+        if !is_named || client_id.len() > usize::from(limits.client_id_bytes_max) {
+            return Some(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
+        }
+        if connect.properties.authentication_method().is_some() {
+            return Some(ReasonCode::BAD_AUTHENTICATION_METHOD);
+        }
+        let will = connect.will.as_ref()?.topic.as_str();
+        if levels(will) > usize::from(limits.topic_levels_max) {
+            return Some(ReasonCode::TOPIC_NAME_INVALID);
+        }
+        is_server_topic(will).then_some(ReasonCode::NOT_AUTHORIZED)
+    }
+
+    /// All hook sets are asked; the highest refusal wins.
+    pub(super) fn judge_connect(
+        &mut self,
+        id: ConnId,
+        connect: &Connect<'_>,
+        from: u16,
+        mut worst: ReasonCode,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        use sanderling_core::hooks::Ruling;
+        for hook in from..self.sets {
+            match self.policy.connect(hook, connect) {
+                Ruling::Permit => {}
+                Ruling::Refuse(reason) => worst = worst.max(super::consult::refusal(reason)),
+                Ruling::Ask => {
+                    self.conn(id).phase = Phase::Asking;
+                    tally.sometimes("a CONNECT in question");
+                    let subject = Subject::Connect { worst };
+                    return self.open_ticket(id, hook, subject, connect_bytes(connect), turn);
+                }
+            }
+        }
+        if worst == ReasonCode::SUCCESS {
+            return self.admit(id, connect, turn, tally);
+        }
+        tally.check("I43");
+        let told = match connect.version {
+            Version::V5 if !worst.is_error() => ReasonCode::from_connect_return_code(worst.0),
+            Version::V5 => worst,
+            Version::V31 | Version::V311 => return self.refuse_connect(id, &[], turn, tally),
+        };
+        self.refuse_connect(id, &[told], turn, tally)
+    }
+
+    /// CONNACK with a reason, unless not even that fits, then close. [MQTT-3.2.2-7]
+    fn refuse_connect(
+        &mut self,
+        id: ConnId,
+        reasons: &[ReasonCode],
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        tally.check("I27");
+        tally.sometimes("a CONNECT is refused");
+        let conn = self.conn(id);
+        let (version, max) = (conn.version, conn.packet_bytes_max);
+        conn.phase = Phase::Closing;
+        match turn.take(id) {
+            Some(Out::ConnAck {
+                session_present: false,
+                reason,
+                ..
+            }) => {
+                let is_right = match version {
+                    Version::V5 => reasons.contains(&reason),
+                    Version::V31 | Version::V311 => reason != ReasonCode::SUCCESS,
+                };
+                if !is_right {
+                    violated!(
+                        "R02",
+                        "CONNECT on {id} is refused with {reason}, not one of {reasons:?}"
+                    );
+                }
+            }
+            None if max < 5 => {}
+            other => violated!(
+                "R02",
+                "a bad CONNECT on {id} is answered with {other:?}, not {reasons:?}"
+            ),
+        }
+        match turn.take_close(id) {
+            Some(Close::Flush | Close::Linger) => Ok(()),
+            other => violated!("R02", "{id} is refused and then {other:?}"),
+        }
+    }
+
+    fn admit(
+        &mut self,
+        id: ConnId,
+        connect: &Connect<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let assigned = match connect.client_id {
+            "" => self.assigned_name(id, connect.version, turn)?,
+            client_id => Some(client_id.to_owned()),
+        };
+        let exists = assigned
+            .as_ref()
+            .is_some_and(|client_id| self.sessions.contains_key(client_id));
+        if !exists && self.sessions.len() >= self.config.limits.sessions_max as usize {
+            tally.sometimes("a session too many");
+            return self.refuse_connect(id, &[ReasonCode::QUOTA_EXCEEDED], turn, tally);
+        }
+        let Some(client_id) = assigned else {
+            violated!("R01", "{id} without a name is not assigned one");
+        };
+        if connect.client_id.is_empty() && exists {
+            violated!(
+                "R01",
+                "the assigned name {client_id:?} is in use [MQTT-3.2.2-16]"
+            );
+        }
+        let resumes = self.make_room(&client_id, connect.clean_start, turn, tally)?;
+        if !resumes {
+            self.sessions
+                .insert(client_id.clone(), Session::new(connect.version));
+        }
+        self.enter(id, &client_id, connect);
+        self.expect_connack(id, connect, resumes, turn, tally)?;
+        self.expect_releases(id, turn, tally)
+    }
+
+    /// The name that the broker gives a client without one. Hooks hear it; a 5.0 client is told. [MQTT-3.1.3-6]
+    fn assigned_name(&self, id: ConnId, version: Version, turn: &Turn) -> Judged<Option<String>> {
+        let heard = turn.heard.iter().find_map(|heard| match heard {
+            Heard::Connected(name, _) => Some(name.clone()),
+            _ => None,
+        });
+        if let (Some(Out::ConnAck { properties, .. }), Version::V5) = (turn.peek(id), version) {
+            let told = properties.as_properties().assigned_client_identifier();
+            if told != heard.as_deref() {
+                violated!(
+                    "R01",
+                    "{id} is told that it is {told:?}, and hooks hear {heard:?}"
+                );
+            }
+        }
+        Ok(heard)
+    }
+
+    /// Ends the older connection and what a clean start discards. True if a session goes on.
+    /// [MQTT-3.1.4-3] [MQTT-3.1.4-4]
+    fn make_room(
+        &mut self,
+        client_id: &str,
+        clean_start: bool,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged<bool> {
+        let Some(session) = self.sessions.get(client_id) else {
+            return Ok(false);
+        };
+        if let Some(older) = session.conn {
+            tally.check("I26");
+            let state = self.state_of(older);
+            tally.fault("takeover", state);
+            self.expect_goodbye(older, &[ReasonCode::SESSION_TAKEN_OVER], turn)?;
+            self.leave(older, false, false, turn, tally)?;
+        }
+        if clean_start && self.sessions.contains_key(client_id) {
+            tally.sometimes("a clean start discards a session");
+            self.end_session(client_id, turn, tally)?;
+        }
+        Ok(self.sessions.contains_key(client_id))
+    }
+
+    fn enter(&mut self, id: ConnId, client_id: &str, connect: &Connect<'_>) {
+        let receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
+        let expiry_s = self.granted_expiry_s(connect);
+        let inflight_max = self.config.limits.inflight_max.min(receive_maximum).max(1);
+        let now_ms = self.now_ms;
+        let conn = self.conn(id);
+        conn.phase = Phase::Live;
+        conn.client_id = client_id.to_owned();
+        conn.receive_maximum = usize::from(receive_maximum);
+        conn.keep_alive_ms =
+            (connect.keep_alive_s > 0).then(|| u64::from(connect.keep_alive_s) * 1500);
+        conn.heard_ms = now_ms;
+        conn.excused_ms = now_ms;
+        let session = self.session(client_id);
+        session.version = connect.version;
+        session.conn = Some(id);
+        session.expiry_s = (expiry_s != u32::MAX).then_some(expiry_s);
+        session.ends_ms = None;
+        session.inflight_max = usize::from(inflight_max);
+        // A will that waits is void: the client is back. [MQTT-3.1.3-9]
+        session.will_ms = None;
+        session.will = connect.will.as_ref().map(|will| Will {
+            topic: will.topic.as_str().to_owned(),
+            payload: will.payload.to_vec(),
+            properties: forwarded(will.properties),
+            qos: will.qos,
+            retain: will.retain,
+            delay_s: will.properties.will_delay_interval().unwrap_or(0),
+            expiry_s: will.properties.message_expiry_interval(),
+        });
+    }
+
+    /// [MQTT 5.0, 3.1.2.11.2]
+    fn granted_expiry_s(&self, connect: &Connect<'_>) -> u32 {
+        let asked = match connect.version {
+            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
+            Version::V31 | Version::V311 if connect.clean_start => 0,
+            Version::V31 | Version::V311 => u32::MAX,
+        };
+        asked.min(self.config.session_expiry_max_s)
+    }
+
+    fn expect_connack(
+        &mut self,
+        id: ConnId,
+        connect: &Connect<'_>,
+        resumes: bool,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let Some(Out::ConnAck {
+            session_present,
+            reason,
+            properties,
+        }) = turn.take(id)
+        else {
+            violated!("R01", "CONNECT on {id} is not answered with CONNACK");
+        };
+        if reason != ReasonCode::SUCCESS {
+            violated!(
+                "R01",
+                "CONNECT on {id} is refused with {reason} for no reason"
+            );
+        }
+        // 3.1 does not know Session Present.
+        if connect.version != Version::V31 && session_present != resumes {
+            violated!(
+                "I25",
+                "Session Present is {session_present} on {id}, and a session goes on: {resumes}"
+            );
+        }
+        tally.check("I25");
+        if resumes {
+            tally.sometimes("a session is resumed");
+        }
+        if connect.version == Version::V5 {
+            self.check_connack(connect, &properties)?;
+        }
+        Ok(())
+    }
+
+    /// A 5.0 client is told of every bound that is not the standard's. [MQTT 5.0, 3.2.2.3]
+    fn check_connack(&self, connect: &Connect<'_>, properties: &PropertiesBuf) -> Judged {
+        let told = properties.as_properties();
+        let limits = &self.config.limits;
+        let asked = connect.properties.session_expiry_interval().unwrap_or(0);
+        let granted = self.granted_expiry_s(connect);
+        if told.session_expiry_interval().unwrap_or(asked) != granted {
+            violated!(
+                "I28",
+                "the client asked for {asked} s, gets {granted} s and is told {told:?}"
+            );
+        }
+        let receive_maximum = limits.receive_maximum.max(1);
+        if told.receive_maximum().unwrap_or(u16::MAX) != receive_maximum {
+            violated!(
+                "I17",
+                "our Receive Maximum is {receive_maximum}, and the client is told {told:?}"
+            );
+        }
+        if told.maximum_packet_size().unwrap_or(u32::MAX) != limits.packet_bytes_max {
+            violated!(
+                "I19",
+                "our Maximum Packet Size is {}, and the client is told {told:?}",
+                limits.packet_bytes_max
+            );
+        }
+        if told.assigned_client_identifier().is_some() != connect.client_id.is_empty() {
+            violated!(
+                "R01",
+                "a name is assigned exactly if there is none: {told:?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// The PUBRELs of an earlier connection go out again, in order. [MQTT-4.4.0-1] [MQTT-4.6.0-4]
+    fn expect_releases(&mut self, id: ConnId, turn: &mut Turn, tally: &mut Tally) -> Judged {
+        let now_ms = self.now_ms;
+        for release in &mut self.session_of(id).releasing {
+            release.is_sent_here = false;
+            release.sent_ms = now_ms;
+            match turn.take(id) {
+                Some(Out::Ack {
+                    packet: PacketType::PubRel,
+                    packet_id,
+                    reason: ReasonCode::SUCCESS,
+                }) if packet_id == release.packet_id => {}
+                other => violated!(
+                    "I08",
+                    "PUBREL {} is owed again, and {id} gets {other:?}",
+                    release.packet_id
+                ),
+            }
+            tally.check("I08");
+        }
+        Ok(())
+    }
+}
+
+fn connect_bytes(connect: &Connect<'_>) -> Vec<u8> {
+    let packet = sanderling_core::packet::ClientPacket::Connect(Box::new(connect.clone()));
+    crate::sim::packets::encode(&packet, connect.version)
+}

@@ -1,0 +1,289 @@
+//! The reference model: what a server owes its clients, written from the standard with plain maps and lists. It knows
+//! the events and the configuration, nothing of the broker's insides, and takes apart what came of each event: every
+//! packet and order must be one that the rules call for, and everything they call for must be there. Where the standard
+//! or the configuration leaves the choice to the broker, any allowed outcome is taken, and the model follows it.
+
+mod account;
+mod acknowledge;
+mod connect;
+mod consult;
+mod deliver;
+mod drop;
+mod end;
+mod matching;
+mod publish;
+mod session;
+mod subscribe;
+mod time;
+
+use super::{
+    policy::{Policy, Rates},
+    tally::Tally,
+    wire::{Out, Turn},
+    world::Judged,
+};
+use sanderling_core::{
+    broker::{Answer, Command, Event, Flow},
+    config::Config,
+    id::{ConnId, Ticket},
+    packet::{ClientPacket, Version},
+    reason::ReasonCode,
+};
+use session::{Message, Session};
+use std::{collections::BTreeMap, rc::Rc};
+
+/// A rule that was broken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Violation {
+    /// The number of the invariant.
+    pub(super) rule: &'static str,
+    pub(super) what: String,
+}
+
+impl Violation {
+    pub(super) fn new(rule: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            rule,
+            what: what.into(),
+        }
+    }
+}
+
+/// Fails with a rule and a text.
+macro_rules! violated {
+    ($rule:literal, $($what:tt)*) => {
+        return Err($crate::sim::model::Violation::new($rule, format!($($what)*)))
+    };
+}
+use violated;
+
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) config: Config,
+    now_ms: u64,
+    policy: Policy,
+    sets: u16,
+    conns: BTreeMap<ConnId, Conn>,
+    pub(super) sessions: BTreeMap<String, Session>,
+    retained: BTreeMap<String, Rc<Message>>,
+    accepted: u64,
+    tickets: BTreeMap<Ticket, consult::Asked>,
+    pub(super) is_draining: bool,
+    /// Messages lost for one receiver, by QoS, as the hooks heard.
+    dropped: [u64; 3],
+    /// Sessions that ended during this event.
+    ended: Vec<String>,
+    /// `retained_refused` of the counters before this event, and by how much it rose during it.
+    retained_refused: u64,
+    refusals_to_retain: u64,
+    /// Everything any message said: payload to topic, to explain what should not have been sent.
+    said: BTreeMap<Vec<u8>, String>,
+}
+
+/// A network connection.
+#[derive(Debug)]
+struct Conn {
+    phase: Phase,
+    version: Version,
+    /// The CONNECT must be complete by then.
+    connect_by_ms: u64,
+    client_id: String,
+    keep_alive_ms: Option<u64>,
+    /// When the client was last heard of: certainly then, and at the latest.
+    heard_ms: u64,
+    excused_ms: u64,
+    packet_bytes_max: u32,
+    /// What the client takes at one time on this connection. [MQTT-3.3.4-9]
+    receive_maximum: usize,
+    held: Option<Ticket>,
+    /// Bytes sent and not flushed.
+    pub(super) unflushed: u64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    AwaitConnect,
+    Asking,
+    Live,
+    Closing,
+}
+
+impl Model {
+    pub(super) fn new(config: Config, rates: Rates, now_ms: u64) -> Self {
+        Self {
+            config,
+            now_ms,
+            policy: Policy::default(),
+            sets: rates.sets,
+            conns: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            retained: BTreeMap::new(),
+            accepted: 0,
+            tickets: BTreeMap::new(),
+            is_draining: false,
+            dropped: [0; 3],
+            ended: Vec::new(),
+            retained_refused: 0,
+            refusals_to_retain: 0,
+            said: BTreeMap::new(),
+        }
+    }
+
+    /// The counter of messages that could not be retained, after the event that is to be judged.
+    pub(super) fn hear_refusals(&mut self, counted: u64) {
+        self.refusals_to_retain = counted - self.retained_refused;
+        self.retained_refused = counted;
+    }
+
+    /// Judges what came of an event.
+    pub(super) fn judge(
+        &mut self,
+        now_ms: u64,
+        policy: Policy,
+        event: &Event<'_>,
+        mut turn: Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        self.now_ms = now_ms;
+        self.policy = policy;
+        self.ended.clear();
+        let turn = &mut turn;
+        self.account_for(turn);
+        match event {
+            Event::Opened { conn, link } => self.on_opened(*conn, link, turn, tally)?,
+            Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
+            Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
+            Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes),
+            Event::Closed { conn, cause } => self.on_closed(*conn, *cause, turn, tally)?,
+            Event::TimerFired => self.on_timer(turn, tally)?,
+            Event::Ruled { ticket, verdict } => {
+                self.on_ruled(*ticket, verdict.clone(), turn, tally)?;
+            }
+            Event::Ordered { command, .. } => self.on_command(command, turn, tally)?,
+        }
+        self.match_all(turn, tally)?;
+        self.match_drops(turn, tally)?;
+        self.check_hold(event, turn)?;
+        if self.refusals_to_retain > 0 {
+            violated!(
+                "I31",
+                "nothing is to be retained, and {} messages could not be",
+                self.refusals_to_retain
+            );
+        }
+        finish(turn)
+    }
+
+    fn on_packet(
+        &mut self,
+        id: ConnId,
+        packet: &ClientPacket<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let now_ms = self.now_ms;
+        let conn = self.conn(id);
+        match (conn.phase, packet) {
+            (Phase::Closing, _) => return Ok(()),
+            (Phase::Asking, _) => violated!("R03", "a packet of {id} is read while it is held"),
+            (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
+                return self.on_connect(id, connect, turn, tally);
+            }
+            (Phase::AwaitConnect, _) => violated!("R01", "the decoder lets {packet:?} come first"),
+            (Phase::Live, _) => {}
+        }
+        conn.heard_ms = now_ms;
+        conn.excused_ms = now_ms;
+        match packet {
+            ClientPacket::Publish(publish) => self.on_publish(id, publish, turn, tally),
+            ClientPacket::PubAck(ack) => self.on_puback(id, ack, tally),
+            ClientPacket::PubRec(ack) => self.on_pubrec(id, ack, turn, tally),
+            ClientPacket::PubRel(ack) => self.on_pubrel(id, ack, turn, tally),
+            ClientPacket::PubComp(ack) => self.on_pubcomp(id, ack),
+            ClientPacket::Subscribe(subscribe) => self.on_subscribe(id, subscribe, turn, tally),
+            ClientPacket::Unsubscribe(unsubscribe) => {
+                self.on_unsubscribe(id, unsubscribe, turn, tally)
+            }
+            ClientPacket::PingReq => match turn.take(id) {
+                Some(Out::PingResp) => {
+                    tally.check("R01");
+                    Ok(())
+                }
+                other => violated!("R01", "PINGREQ is answered with {other:?}"),
+            },
+            ClientPacket::Disconnect(disconnect) => self.on_disconnect(id, disconnect, turn, tally),
+            ClientPacket::Connect(_) | ClientPacket::Auth(_) => {
+                self.refuse(id, &[ReasonCode::PROTOCOL_ERROR], turn, tally)
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: &Command, turn: &mut Turn, tally: &mut Tally) -> Judged {
+        let answer = match turn.answers.pop() {
+            Some(answer) if turn.answers.is_empty() => answer,
+            other => violated!("R01", "a command is answered with {other:?} and more"),
+        };
+        tally.check("R01");
+        match (command, answer) {
+            (Command::Publish(publication), answer) => {
+                self.on_publication(publication, &answer, turn, tally)
+            }
+            (Command::Statistics, Answer::Statistics(_)) => Ok(()),
+            (Command::Drain, Answer::Drained) => self.on_drain(turn, tally),
+            (command, answer) => violated!("R01", "{command:?} is answered with {answer:?}"),
+        }
+    }
+
+    fn conn(&mut self, id: ConnId) -> &mut Conn {
+        self.conns.get_mut(&id).expect("the driver opened it")
+    }
+
+    fn session(&mut self, client_id: &str) -> &mut Session {
+        self.sessions.get_mut(client_id).expect("it exists")
+    }
+
+    /// The session of a live connection.
+    fn session_of(&mut self, id: ConnId) -> &mut Session {
+        let client_id = self.conn(id).client_id.clone();
+        self.session(&client_id)
+    }
+
+    /// A connection is held exactly as long as there is a question about it.
+    fn check_hold(&mut self, event: &Event<'_>, turn: &mut Turn) -> Judged {
+        let asks = !turn.consults.is_empty();
+        if asks {
+            violated!("R04", "questions that no hook asks: {:?}", turn.consults);
+        }
+        let held = match event {
+            Event::Received { conn, .. } => {
+                self.conns.get(conn).is_some_and(|conn| conn.held.is_some())
+            }
+            _ => false,
+        };
+        if (turn.flow == Flow::Hold) != held {
+            violated!("R04", "{:?}, though held is {held}", turn.flow);
+        }
+        Ok(())
+    }
+}
+
+/// Nothing is left that was not called for.
+fn finish(turn: &Turn) -> Judged {
+    if let Some((conn, (_, packet))) = turn
+        .packets
+        .iter()
+        .find_map(|(c, list)| Some((c, list.front()?)))
+    {
+        violated!("R01", "{conn} is sent {packet:?}, which nothing calls for");
+    }
+    if let Some((conn, how)) = turn.closes.first() {
+        violated!("R01", "{conn} is closed ({how:?}), which nothing calls for");
+    }
+    if let Some(conn) = turn.resumes.first() {
+        violated!("R04", "{conn} is resumed, which nothing calls for");
+    }
+    if let Some(answer) = turn.answers.first() {
+        violated!("R01", "{answer:?} answers nothing");
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! PUBLISH from a client, and every other way in which a message comes into the broker. [MQTT 5.0, 3.3, 4.3]
+
+use super::{
+    Judged, Model,
+    account::OVERHEAD_BYTES,
+    consult::Subject,
+    matching::{levels, matches},
+    session::{Copy, Message, forwarded},
+    violated,
+};
+use crate::sim::{
+    tally::Tally,
+    wire::{Out, Turn},
+};
+use sanderling_core::{
+    broker::{Answer, Publication},
+    config::DeliveryMode,
+    hooks::Ruling,
+    id::ConnId,
+    packet::{ClientPacket, PacketType, Publish, QoS, SubscribeOptions, Version},
+    reason::ReasonCode,
+};
+use std::rc::Rc;
+
+impl Model {
+    pub(super) fn on_publish(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let is_v5 = self.conn(id).version == Version::V5;
+        let packet_id = publish.packet_id.map_or(0, |id| id.get());
+        let session = self.session_of(id);
+        if publish.qos == QoS::ExactlyOnce && session.inbound.contains(&packet_id) {
+            // [MQTT-4.3.3-10]
+            tally.check("I06");
+            tally.sometimes("a QoS 2 message is repeated");
+            return self.expect_ack(id, PacketType::PubRec, packet_id, Told::Success, turn);
+        }
+        let taken = session.inbound.len();
+        if is_v5 && publish.properties.topic_alias().is_some() {
+            return self.refuse(id, &[ReasonCode::TOPIC_ALIAS_INVALID], turn, tally);
+        }
+        if levels(publish.topic) > usize::from(self.config.limits.topic_levels_max) {
+            return self.refuse(id, &[ReasonCode::TOPIC_NAME_INVALID], turn, tally);
+        }
+        let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
+        if is_v5 && publish.qos == QoS::ExactlyOnce && taken >= receive_maximum {
+            tally.check("I17");
+            tally.sometimes("a client exceeds our Receive Maximum");
+            return self.refuse(id, &[ReasonCode::RECEIVE_MAXIMUM_EXCEEDED], turn, tally);
+        }
+        self.judge_publish(id, publish, 0, turn, tally)
+    }
+
+    /// The first refusal is final.
+    pub(super) fn judge_publish(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        from: u16,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        if is_server_topic(publish.topic) {
+            return self.refuse_publish(id, publish, turn, tally);
+        }
+        for hook in from..self.sets {
+            match self.policy.publish(hook, publish) {
+                Ruling::Permit => {}
+                Ruling::Refuse(_) => return self.refuse_publish(id, publish, turn, tally),
+                Ruling::Ask => {
+                    tally.sometimes("a PUBLISH in question");
+                    let packet = ClientPacket::Publish(publish.clone());
+                    let bytes = crate::sim::packets::encode(&packet, self.conn(id).version);
+                    return self.open_ticket(id, hook, Subject::Publish, bytes, turn);
+                }
+            }
+        }
+        self.accept_publish(id, publish, turn, tally)
+    }
+
+    fn accept_publish(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let publisher = self.conn(id).client_id.clone();
+        let packet_id = publish.packet_id.map_or(0, |id| id.get());
+        match publish.qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => {
+                self.expect_ack(id, PacketType::PubAck, packet_id, Told::Success, turn)?;
+            }
+            QoS::ExactlyOnce => {
+                self.session_of(id).inbound.insert(packet_id);
+                self.expect_ack(id, PacketType::PubRec, packet_id, Told::Success, turn)?;
+            }
+        }
+        tally.check("R01");
+        let message = Message {
+            order: 0,
+            topic: publish.topic.to_owned(),
+            payload: publish.payload.to_vec(),
+            properties: forwarded(publish.properties),
+            qos: publish.qos,
+            retain: publish.retain,
+            accepted_ms: self.now_ms,
+            expiry_s: publish.properties.message_expiry_interval(),
+            publisher: Some(publisher),
+        };
+        self.accept(message, tally)?;
+        Ok(())
+    }
+
+    /// 5.0 clients read why, older ones get the usual acknowledgement. [MQTT-3.3.5-2]
+    pub(super) fn refuse_publish(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        tally.check("I43");
+        let is_v5 = self.conn(id).version == Version::V5;
+        let told = if is_v5 { Told::Error } else { Told::Success };
+        let packet_id = publish.packet_id.map_or(0, |id| id.get());
+        match publish.qos {
+            QoS::AtMostOnce => Ok(()),
+            QoS::AtLeastOnce => self.expect_ack(id, PacketType::PubAck, packet_id, told, turn),
+            QoS::ExactlyOnce => {
+                if !is_v5 {
+                    self.session_of(id).inbound.insert(packet_id);
+                }
+                self.expect_ack(id, PacketType::PubRec, packet_id, told, turn)
+            }
+        }
+    }
+
+    /// The program around the broker publishes.
+    pub(super) fn on_publication(
+        &mut self,
+        publication: &Publication,
+        answer: &Answer,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
+        let is_deep = levels(&publication.topic) > usize::from(self.config.limits.topic_levels_max);
+        match answer {
+            Answer::TopicTooDeep if is_deep => return Ok(()),
+            Answer::Published { .. } if !is_deep => {}
+            other => violated!(
+                "R01",
+                "a message to {:?} is answered with {other:?}",
+                publication.topic
+            ),
+        }
+        let properties = publication.properties.as_properties();
+        let copies = self.accept(
+            Message {
+                order: 0,
+                topic: publication.topic.clone(),
+                payload: publication.payload.to_vec(),
+                properties: forwarded(properties),
+                qos: publication.qos,
+                retain: publication.retain,
+                accepted_ms: self.now_ms,
+                expiry_s: properties.message_expiry_interval(),
+                publisher: None,
+            },
+            tally,
+        )?;
+        let Answer::Published { receivers } = *answer else {
+            return Ok(());
+        };
+        self.match_all(turn, tally)?;
+        let lost = self.match_drops(turn, tally)?;
+        if receivers as usize + lost != copies {
+            violated!(
+                "I58",
+                "{copies} copies are made, {lost} lost, and {receivers} receivers are reported"
+            );
+        }
+        Ok(())
+    }
+
+    /// A message is accepted: stored if it is to be retained, and owed to everybody whose subscription matches.
+    /// Returns how many copies that makes.
+    pub(super) fn accept(&mut self, mut message: Message, tally: &mut Tally) -> Judged<usize> {
+        self.accepted += 1;
+        message.order = self.accepted;
+        self.said
+            .insert(message.payload.clone(), message.topic.clone());
+        let message = Rc::new(message);
+        if message.retain {
+            self.retain(&message, tally)?;
+        }
+        let mut copies = 0;
+        let client_ids: Vec<_> = self.sessions.keys().cloned().collect();
+        for client_id in client_ids {
+            copies += self.owe(&client_id, &message, tally);
+        }
+        Ok(copies)
+    }
+
+    /// [MQTT-3.3.1-5] [MQTT-3.3.1-6]
+    fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
+        tally.check("I31");
+        let topic = &message.topic;
+        if !message.payload.is_empty() && self.refusals_to_retain > 0 {
+            self.refusals_to_retain -= 1;
+            tally.sometimes("a message cannot be retained");
+            if self.retained.contains_key(topic) {
+                // Known: room is sought for both, the new message and the one that it replaces.
+                tally.sometimes("known: a retained message is not replaced");
+            } else if self.has_room_to_retain(message) {
+                violated!(
+                    "I31",
+                    "there is room, and a message is not retained: {message:?}"
+                );
+            }
+            return Ok(());
+        }
+        // What is replaced is not sent to anybody any more.
+        for session in self.sessions.values_mut() {
+            for replay in &mut session.replays {
+                replay.messages.retain(|old| old.topic != *topic);
+            }
+        }
+        if message.payload.is_empty() {
+            self.retained.remove(topic);
+        } else {
+            self.retained.insert(topic.clone(), Rc::clone(message));
+        }
+        Ok(())
+    }
+
+    /// Whether a message can be retained within the limits for certain.
+    fn has_room_to_retain(&self, message: &Message) -> bool {
+        let limits = &self.config.limits;
+        let others = self
+            .retained
+            .values()
+            .filter(|other| other.topic != message.topic);
+        let (count, bytes) = others.fold((0, 0), |(count, bytes), other| {
+            (count + 1, bytes + other.bytes() + OVERHEAD_BYTES)
+        });
+        count < limits.retained_messages_max as usize
+            && bytes + message.bytes() + OVERHEAD_BYTES <= limits.retained_bytes_max
+    }
+
+    /// Makes the copies that one session is owed. [MQTT-3.3.4-2] [MQTT-3.3.4-3]
+    fn owe(&mut self, client_id: &str, message: &Rc<Message>, tally: &mut Tally) -> usize {
+        let mode = self.config.delivery_mode;
+        let is_own = message.publisher.as_deref() == Some(client_id);
+        let session = self.session(client_id);
+        let mut matching: Vec<_> = Vec::new();
+        for (filter, subscription) in &session.subscriptions {
+            tally.check("I40");
+            if !matches(filter, &message.topic) {
+                continue;
+            }
+            if is_own && subscription.options.no_local {
+                tally.check("I14");
+                continue;
+            }
+            matching.push((subscription.options, subscription.identifier));
+        }
+        if matching.len() > 1 {
+            tally.check("I15");
+        }
+        let groups: Vec<Vec<(SubscribeOptions, Option<u32>)>> = match mode {
+            _ if matching.is_empty() => return 0,
+            DeliveryMode::OnlyOnce => vec![matching],
+            DeliveryMode::Overlap => matching.into_iter().map(|one| vec![one]).collect(),
+        };
+        let copies = groups.len();
+        for group in groups {
+            let granted = group
+                .iter()
+                .map(|(options, _)| options.qos)
+                .max()
+                .unwrap_or_default();
+            let keeps_retain = group.iter().any(|(options, _)| options.retain_as_published);
+            let mut identifiers: Vec<_> = group.iter().filter_map(|(_, id)| *id).collect();
+            identifiers.sort_unstable();
+            identifiers.dedup();
+            let copy = Copy {
+                message: Rc::clone(message),
+                qos: message.qos.min(granted),
+                retain: message.retain && keeps_retain,
+                identifiers,
+                was_away: session.conn.is_none(),
+                was_before_5: session.conn.is_some() && session.version != Version::V5,
+                is_new: true,
+            };
+            session.owed.push(copy);
+        }
+        copies
+    }
+
+    /// The next packet to the connection acknowledges this identifier.
+    pub(super) fn expect_ack(
+        &mut self,
+        id: ConnId,
+        packet: PacketType,
+        packet_id: u16,
+        told: Told,
+        turn: &mut Turn,
+    ) -> Judged {
+        let version = self.conn(id).version;
+        match turn.take(id) {
+            Some(Out::Ack {
+                packet: sent,
+                packet_id: about,
+                reason,
+            }) if sent == packet && about == packet_id && told.allows(version, reason) => Ok(()),
+            other => violated!(
+                "R01",
+                "{id} is owed {packet} {packet_id} ({told:?}) and gets {other:?}"
+            ),
+        }
+    }
+}
+
+/// What an acknowledgement says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Told {
+    Success,
+    Error,
+    /// 0x92, which only 5.0 can say.
+    NotFound,
+}
+
+impl Told {
+    fn allows(self, version: Version, reason: ReasonCode) -> bool {
+        match self {
+            Self::Success => !reason.is_error(),
+            Self::Error => reason.is_error(),
+            Self::NotFound if version == Version::V5 => {
+                reason == ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
+            }
+            Self::NotFound => reason == ReasonCode::SUCCESS,
+        }
+    }
+}
+
+/// Topics that only the server writes.
+pub(super) fn is_server_topic(topic: &str) -> bool {
+    topic.starts_with("$SYS/") || topic.starts_with("$CONTROL/")
+}

@@ -1,0 +1,205 @@
+//! What a session holds, and what a message is. [MQTT 5.0, 4.1]
+
+use sanderling_core::{
+    id::ConnId,
+    packet::{Properties, PropertiesBuf, Property, QoS, SubscribeOptions, Version},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+/// An application message that was accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Message {
+    /// Its place in the order of acceptance.
+    pub(super) order: u64,
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+    /// What is forwarded unaltered.
+    pub(super) properties: PropertiesBuf,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// When it was accepted, and the interval it was given.
+    pub(super) accepted_ms: u64,
+    pub(super) expiry_s: Option<u32>,
+    /// The client identifier of its publisher; none for the program around the broker.
+    pub(super) publisher: Option<String>,
+}
+
+impl Message {
+    pub(super) fn is_expired(&self, now_ms: u64) -> bool {
+        self.expiry_s
+            .is_some_and(|interval| self.accepted_ms + u64::from(interval) * 1000 <= now_ms)
+    }
+
+    /// What it weighs in a limit by bytes, at least.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.topic.len() + self.payload.len() + self.properties.as_properties().as_bytes().len())
+            as u64
+    }
+}
+
+/// What of these properties is the receiver's business. [MQTT-3.3.2-17]
+pub(super) fn forwarded(properties: Properties<'_>) -> PropertiesBuf {
+    let mut forwarded = PropertiesBuf::new();
+    for property in properties.iter() {
+        let own = matches!(
+            property,
+            Property::MessageExpiryInterval(_)
+                | Property::TopicAlias(_)
+                | Property::SubscriptionIdentifier(_)
+                | Property::WillDelayInterval(_)
+        );
+        if !own {
+            forwarded.push(property).expect("it was decoded");
+        }
+    }
+    forwarded
+}
+
+/// A message on its way to one session.
+#[derive(Clone, Debug)]
+pub(super) struct Copy {
+    pub(super) message: Rc<Message>,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// In ascending order, each once.
+    pub(super) identifiers: Vec<u32>,
+    /// The session had no connection when it was routed.
+    pub(super) was_away: bool,
+    /// The session was connected with 3.1 or 3.1.1 then.
+    pub(super) was_before_5: bool,
+    /// It was routed in the present event.
+    pub(super) is_new: bool,
+}
+
+/// A QoS 1 or 2 message that the client has not acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    pub(super) packet_id: u16,
+    pub(super) copy: Copy,
+    /// It was sent on the present connection.
+    pub(super) is_sent_here: bool,
+    pub(super) sent_ms: u64,
+}
+
+/// A QoS 2 message between PUBREC and PUBCOMP.
+#[derive(Clone, Debug)]
+pub(super) struct Release {
+    pub(super) packet_id: u16,
+    /// Its PUBLISH was sent on the present connection.
+    pub(super) is_sent_here: bool,
+    pub(super) sent_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Subscription {
+    pub(super) options: SubscribeOptions,
+    pub(super) identifier: Option<u32>,
+}
+
+/// Retained messages that one SUBSCRIBE brings.
+#[derive(Clone, Debug)]
+pub(super) struct Replay {
+    pub(super) filter: String,
+    pub(super) granted: QoS,
+    pub(super) identifier: Option<u32>,
+    pub(super) messages: Vec<Rc<Message>>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Will {
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) properties: PropertiesBuf,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) delay_s: u32,
+    pub(super) expiry_s: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub(in super::super) struct Session {
+    pub(super) version: Version,
+    pub(super) conn: Option<ConnId>,
+    /// Seconds; none for ever.
+    pub(super) expiry_s: Option<u32>,
+    /// When it ends, if nobody comes.
+    pub(super) ends_ms: Option<u64>,
+    pub(super) subscriptions: BTreeMap<String, Subscription>,
+    /// Messages not sent yet, in the order of acceptance.
+    pub(super) owed: Vec<Copy>,
+    pub(super) replays: Vec<Replay>,
+    /// In the order of first sending.
+    pub(super) inflight: Vec<Flight>,
+    /// In the order of the PUBRECs.
+    pub(super) releasing: Vec<Release>,
+    /// Identifiers of QoS 2 messages from the client that await PUBREL.
+    pub(super) inbound: BTreeSet<u16>,
+    /// How much may be in flight.
+    pub(super) inflight_max: usize,
+    pub(super) will: Option<Will>,
+    /// When a will that waits is published.
+    pub(super) will_ms: Option<u64>,
+    /// The last message delivered live, by publisher, topic and QoS.
+    pub(super) last: BTreeMap<(Option<String>, String, QoS), u64>,
+    /// First deliveries during this event, and their bytes.
+    pub(super) delivered_now: usize,
+    pub(super) delivered_bytes_now: u64,
+}
+
+impl Session {
+    pub(super) fn new(version: Version) -> Self {
+        Self {
+            version,
+            conn: None,
+            expiry_s: Some(0),
+            ends_ms: None,
+            subscriptions: BTreeMap::new(),
+            owed: Vec::new(),
+            replays: Vec::new(),
+            inflight: Vec::new(),
+            releasing: Vec::new(),
+            inbound: BTreeSet::new(),
+            inflight_max: 1,
+            will: None,
+            will_ms: None,
+            last: BTreeMap::new(),
+            delivered_now: 0,
+            delivered_bytes_now: 0,
+        }
+    }
+
+    /// True if nothing is owed to the client and nothing is under way.
+    pub(in super::super) fn is_quiet(&self, now_ms: u64) -> bool {
+        self.owed.is_empty()
+            && !self.owes_retained(now_ms)
+            && self.inflight.is_empty()
+            && self.releasing.is_empty()
+    }
+
+    /// True if a retained message that has not expired is still to be sent.
+    pub(super) fn owes_retained(&self, now_ms: u64) -> bool {
+        let mut messages = self.replays.iter().flat_map(|replay| &replay.messages);
+        messages.any(|message| !message.is_expired(now_ms))
+    }
+
+    /// QoS 1 and 2 messages that count against the window.
+    pub(super) fn occupied(&self) -> usize {
+        let sent = self
+            .inflight
+            .iter()
+            .filter(|flight| flight.is_sent_here)
+            .count();
+        match self.version {
+            Version::V5 => sent + self.releasing.len(),
+            Version::V31 | Version::V311 => sent,
+        }
+    }
+
+    /// Messages of an earlier connection that are to be sent again.
+    pub(super) fn owes_again(&self) -> bool {
+        self.inflight.iter().any(|flight| !flight.is_sent_here)
+    }
+}

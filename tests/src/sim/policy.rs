@@ -1,0 +1,208 @@
+//! The hooks of a simulated broker. What they answer depends on a number that the simulator sets before each event and on
+//! what they are asked about, so the model can work out the same answers without asking the broker.
+
+use super::dice::{digest, mix};
+use sanderling_core::{
+    broker::Link,
+    hooks::{
+        Client, DropCause, End, HookSet, Hooks, Notice, Orders, Ruling, SessionEnd,
+        SubscribeRequest,
+    },
+    packet::{Connect, Publish, QoS},
+    reason::ReasonCode,
+};
+use std::sync::{Arc, Mutex};
+
+/// How often hooks answer in which way, in percent.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Rates {
+    /// Hook sets in the chain.
+    pub(super) sets: u16,
+    pub(super) turn_away: u32,
+    pub(super) refuse: u32,
+    pub(super) ask: u32,
+}
+
+/// What the hooks of one event go by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Policy {
+    pub(super) rates: Rates,
+    /// Set before each event.
+    pub(super) nonce: u64,
+}
+
+impl Policy {
+    fn throw(&self, hook: u16, about: &[u8]) -> u64 {
+        mix(self.nonce ^ mix(u64::from(hook) + 1) ^ digest(about)) % 100
+    }
+
+    /// Whether a network connection is let in.
+    pub(super) fn accepts(&self, hook: u16, link: &Link) -> bool {
+        self.throw(hook, &link.entropy) >= u64::from(self.rates.turn_away)
+    }
+
+    fn rules(&self, hook: u16, about: &[u8], refusals: &[ReasonCode]) -> Ruling {
+        let throw = self.throw(hook, about);
+        let (refuse, ask) = (u64::from(self.rates.refuse), u64::from(self.rates.ask));
+        if throw < refuse {
+            Ruling::Refuse(refusals[throw as usize % refusals.len()])
+        } else if throw < refuse + ask {
+            Ruling::Ask
+        } else {
+            Ruling::Permit
+        }
+    }
+
+    pub(super) fn connect(&self, hook: u16, connect: &Connect<'_>) -> Ruling {
+        let refusals = [
+            ReasonCode::NOT_AUTHORIZED,
+            ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+            ReasonCode(5),
+            ReasonCode(4),
+            ReasonCode::BANNED,
+        ];
+        self.rules(hook, connect.client_id.as_bytes(), &refusals)
+    }
+
+    pub(super) fn publish(&self, hook: u16, publish: &Publish<'_>) -> Ruling {
+        let refusals = [
+            ReasonCode::NOT_AUTHORIZED,
+            ReasonCode::QUOTA_EXCEEDED,
+            ReasonCode::SUCCESS,
+            ReasonCode::SERVER_BUSY,
+        ];
+        self.rules(hook, publish.payload, &refusals)
+    }
+
+    /// The ruling on a SUBSCRIBE as a whole.
+    pub(super) fn subscribe(&self, hook: u16) -> Ruling {
+        self.rules(
+            hook,
+            b"subscribe",
+            &[ReasonCode::NOT_AUTHORIZED, ReasonCode::QUOTA_EXCEEDED],
+        )
+    }
+
+    /// What one filter gets from a set that does not refuse all.
+    pub(super) fn grant(
+        &self,
+        hook: u16,
+        filter: &str,
+        granted: Result<QoS, ReasonCode>,
+    ) -> Result<QoS, ReasonCode> {
+        let throw = self.throw(hook, filter.as_bytes());
+        if self.rates.refuse == 0 || throw >= 30 {
+            return granted;
+        }
+        match throw % 3 {
+            0 => Err(ReasonCode::NOT_AUTHORIZED),
+            1 => Ok(QoS::AtMostOnce),
+            _ => Ok(QoS::ExactlyOnce),
+        }
+    }
+}
+
+/// A notice that outlives its event.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Heard {
+    Connected(String, bool),
+    Ended(Option<String>, End),
+    SessionEnded(String, SessionEnd),
+    Subscribed(String, String),
+    Unsubscribed(String, String),
+    Dropped {
+        client_id: String,
+        topic: String,
+        qos: QoS,
+        why: DropCause,
+    },
+}
+
+/// What the hook sets of one broker share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) policy: Policy,
+    pub(super) heard: Vec<Heard>,
+}
+
+/// One hook set.
+#[derive(Debug)]
+pub(super) struct SimHooks {
+    number: u16,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl SimHooks {
+    pub(super) fn new(number: u16, shared: Arc<Mutex<Shared>>) -> Self {
+        Self { number, shared }
+    }
+
+    fn policy(&self) -> Policy {
+        self.shared.lock().expect("one thread").policy
+    }
+}
+
+impl Hooks for SimHooks {
+    /// The first set listens; it is there even if no set decides anything.
+    fn wants(&self) -> HookSet {
+        let decides = HookSet::ACCEPT | HookSet::CONNECT | HookSet::SUBSCRIBE | HookSet::PUBLISH;
+        match (self.number, self.policy().rates.sets) {
+            (0, 0) => HookSet::NOTICE,
+            (0, _) => decides | HookSet::NOTICE,
+            _ => decides,
+        }
+    }
+
+    fn accept(&mut self, link: &Link) -> bool {
+        self.policy().accepts(self.number, link)
+    }
+
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+        self.policy().connect(self.number, connect)
+    }
+
+    fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
+        let policy = self.policy();
+        let ruling = policy.subscribe(self.number);
+        if ruling == Ruling::Permit {
+            for request in requests {
+                let filter = request.entry.filter.as_str();
+                request.granted = policy.grant(self.number, filter, request.granted);
+            }
+        }
+        ruling
+    }
+
+    fn publish(&mut self, _: &Client<'_>, publish: &Publish<'_>) -> Ruling {
+        self.policy().publish(self.number, publish)
+    }
+
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Orders) {
+        let heard = match *notice {
+            Notice::Connected {
+                client,
+                session_present,
+            } => Heard::Connected(client.client_id.into(), session_present),
+            Notice::Ended { client_id, end, .. } => Heard::Ended(client_id.map(Into::into), end),
+            Notice::SessionEnded { client_id, why } => Heard::SessionEnded(client_id.into(), why),
+            Notice::Subscribed { client, entry, .. } => {
+                Heard::Subscribed(client.client_id.into(), entry.filter.as_str().into())
+            }
+            Notice::Unsubscribed { client, filter } => {
+                Heard::Unsubscribed(client.client_id.into(), filter.into())
+            }
+            Notice::Dropped {
+                client_id,
+                topic,
+                qos,
+                why,
+            } => Heard::Dropped {
+                client_id: client_id.into(),
+                topic: topic.into(),
+                qos,
+                why,
+            },
+        };
+        self.shared.lock().expect("one thread").heard.push(heard);
+    }
+}

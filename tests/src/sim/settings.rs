@@ -1,0 +1,113 @@
+//! Configurations: the defaults, the compatible one, and limits drawn down to 1.
+
+use super::{dice::Dice, policy::Rates};
+use sanderling_core::config::{Config, DeliveryMode, Limits};
+use std::time::Duration;
+
+pub(super) fn draw(dice: &mut Dice) -> Config {
+    let mut config = if dice.chance(20) {
+        Config::compat()
+    } else {
+        Config::default()
+    };
+    config.queue_qos0 = dice.chance(70);
+    if dice.chance(30) {
+        config.delivery_mode = DeliveryMode::Overlap;
+    }
+    config.session_expiry_max_s = dice.one(&[u32::MAX, 7 * 24 * 3600, 3600, 10, 1, 0]);
+    if dice.chance(20) {
+        config.retry_interval = Some(Duration::from_secs(dice.one(&[1, 20])));
+    }
+    // Each limit is left alone in most runs, so that one that is tight is not hidden behind another.
+    let tightness = dice.one(&[0, 0, 15, 40]);
+    limits(&mut config.limits, dice, tightness);
+    if config.delivery_mode == DeliveryMode::Overlap {
+        // Which of several copies of one message a full queue loses cannot be told from what hooks hear.
+        let Limits {
+            queue_messages_max,
+            queue_bytes_max,
+            queue_bytes_total_max,
+            ..
+        } = Limits::default();
+        config.limits = Limits {
+            queue_messages_max,
+            queue_bytes_max,
+            queue_bytes_total_max,
+            ..config.limits
+        };
+    }
+    config
+}
+
+fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
+    let mut draw = |choices: &[u64]| dice.chance(tightness).then(|| dice.one(choices));
+    if let Some(n) = draw(&[1, 2, 4]) {
+        limits.connections_max = n as u32;
+    }
+    if let Some(n) = draw(&[1, 60]) {
+        limits.connect_deadline = Duration::from_secs(n);
+    }
+    if let Some(n) = draw(&[1, 60]) {
+        limits.verdict_deadline = Duration::from_secs(n);
+    }
+    if let Some(n) = draw(&[40, 100]) {
+        limits.connect_packet_bytes_max = n as u32;
+    }
+    if let Some(n) = draw(&[40, 200, 1000]) {
+        limits.packet_bytes_max = n as u32;
+    }
+    if let Some(n) = draw(&[1, 3]) {
+        limits.client_id_bytes_max = n as u16;
+    }
+    if let Some(n) = draw(&[1, 2, 3]) {
+        limits.topic_levels_max = n as u16;
+    }
+    if let Some(n) = draw(&[1, 2, 3]) {
+        limits.sessions_max = n as u32;
+    }
+    if let Some(n) = draw(&[1, 2, 3]) {
+        limits.subscriptions_per_session_max = n as u32;
+    }
+    if let Some(n) = draw(&[1, 2, 3]) {
+        limits.receive_maximum = n as u16;
+    }
+    if let Some(n) = draw(&[1, 1, 2, 3]) {
+        limits.inflight_max = n as u16;
+    }
+    if let Some(n) = draw(&[1, 2]) {
+        limits.awaiting_release_max = n as u16;
+    }
+    if let Some(n) = draw(&[1, 2, 3, 10]) {
+        limits.queue_messages_max = n as u32;
+    }
+    if let Some(n) = draw(&[1, 150, 400, 1000]) {
+        limits.queue_bytes_max = n;
+    }
+    if let Some(n) = draw(&[1, 200, 600, 2000]) {
+        limits.queue_bytes_total_max = n;
+    }
+    if let Some(n) = draw(&[1, 10, 100, 1000]) {
+        limits.outbound_bytes_max = n as u32;
+    }
+    if let Some(n) = draw(&[0, 1, 2]) {
+        limits.retained_messages_max = n as u32;
+    }
+    if let Some(n) = draw(&[1, 150, 500]) {
+        limits.retained_bytes_max = n;
+    }
+    if let Some(n) = draw(&[1, 2]) {
+        limits.replay_step_max = n as u32;
+    }
+}
+
+pub(super) fn rates(dice: &mut Dice) -> Rates {
+    if dice.chance(55) {
+        return Rates::default();
+    }
+    Rates {
+        sets: 1 + dice.below(3) as u16,
+        turn_away: dice.one(&[0, 0, 10]),
+        refuse: dice.one(&[0, 5, 20]),
+        ask: dice.one(&[0, 10, 40]),
+    }
+}

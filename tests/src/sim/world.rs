@@ -1,0 +1,291 @@
+//! The driver of the simulation: one broker, many connections, a clock that moves when told to. It keeps the contract of
+//! [`Broker`], hands each event to the model as well, and lets the model judge what came of it.
+
+use super::{
+    client::Client,
+    dice::{Dice, mix},
+    model::{Model, Violation},
+    network::{Conn, Phase, UNLIMITED},
+    plan::Plan,
+    policy::{Policy, Shared, SimHooks},
+    tally::Tally,
+    trace::Trace,
+    wire::{Out, Turn},
+};
+use sanderling_core::{
+    broker::{Action, Actions, Broker, Event, Flow, Frame, Seed},
+    codec::{Decoded, FromServer},
+    hooks::HookChain,
+    id::{ConnId, RequestId, Ticket},
+    packet::Version,
+    time::{Instant, WallClock},
+};
+use std::sync::{Arc, Mutex};
+
+/// What can go wrong ends the run.
+pub(super) type Judged<T = ()> = Result<T, Violation>;
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) broker: Broker,
+    actions: Actions,
+    shared: Arc<Mutex<Shared>>,
+    pub(super) model: Model,
+    pub(super) now_ms: u64,
+    pub(super) timer: Option<Instant>,
+    pub(super) conns: Vec<Conn>,
+    pub(super) free_slots: Vec<ConnId>,
+    pub(super) slots: u32,
+    pub(super) clients: Vec<Client>,
+    /// Open and settled questions, oldest first.
+    pub(super) questions: Vec<Ticket>,
+    pub(super) settled: Vec<Ticket>,
+    requests: u64,
+    pub(super) tally: Tally,
+    pub(super) trace: Trace,
+    /// The details of the current step.
+    pub(super) dice: Dice,
+    pub(super) plan: Plan,
+    pub(super) orders: u64,
+    /// True once hooks permit everything.
+    pub(super) is_healing: bool,
+}
+
+impl World {
+    pub(super) fn new(plan: Plan, hash_seed: u8, verbose: bool) -> Self {
+        let policy = Policy {
+            rates: plan.rates,
+            nonce: 0,
+        };
+        let shared = Arc::new(Mutex::new(Shared {
+            policy,
+            heard: Vec::new(),
+        }));
+        let sets = plan.rates.sets.max(1);
+        let hooks = (0..sets).fold(HookChain::new(), |chain, number| {
+            chain.with(SimHooks::new(number, Arc::clone(&shared)))
+        });
+        let now_ms = 1 + mix(plan.seed) % 1_000_000;
+        let now = Instant::from_millis(now_ms);
+        let config = plan.config.clone();
+        Self {
+            broker: Broker::new(
+                config.clone(),
+                hooks,
+                Seed([hash_seed; 32]),
+                now,
+                WallClock(now_ms),
+            ),
+            actions: Actions::new(),
+            shared,
+            model: Model::new(config, plan.rates, now_ms),
+            now_ms,
+            timer: None,
+            conns: Vec::new(),
+            free_slots: Vec::new(),
+            slots: 0,
+            clients: plan.personas.iter().copied().map(Client::new).collect(),
+            questions: Vec::new(),
+            settled: Vec::new(),
+            requests: 0,
+            tally: Tally::default(),
+            trace: Trace::new(verbose),
+            dice: Dice::new(plan.seed),
+            plan,
+            orders: 0,
+            is_healing: false,
+        }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        Instant::from_millis(self.now_ms)
+    }
+
+    /// Hands an event to the broker, obeys, and has the model judge.
+    pub(super) fn report(&mut self, event: &Event<'_>) -> Judged {
+        self.now_ms += 1;
+        let now = self.now();
+        let mut policy = Policy {
+            rates: self.plan.rates,
+            nonce: self.dice.roll(),
+        };
+        if self.is_healing {
+            policy.rates.turn_away = 0;
+            policy.rates.refuse = 0;
+            policy.rates.ask = 0;
+        }
+        self.shared.lock().expect("one thread").policy = policy;
+        self.trace.event(now, event);
+        self.tally.events += 1;
+        let flow = self.broker.handle(now, event.clone(), &mut self.actions);
+        let mut turn = Turn::new(flow);
+        turn.heard = std::mem::take(&mut self.shared.lock().expect("one thread").heard);
+        if let (Event::Received { conn, .. }, Flow::Hold) = (event, flow) {
+            self.find(*conn)?.is_held = true;
+        }
+        self.perform(&mut turn)?;
+        if let Event::Ruled { ticket, .. } = event {
+            self.questions.retain(|open| open != ticket);
+            self.settled.push(*ticket);
+        }
+        let refused = self.broker.view().statistics().retained_refused;
+        self.model.hear_refusals(refused);
+        self.model
+            .judge(self.now_ms, policy, event, turn, &mut self.tally)?;
+        self.check()
+    }
+
+    /// After each event: counters, limits, accounts, deadlines, and that nothing waits without reason.
+    fn check(&mut self) -> Judged {
+        self.model.recount(self.broker.view(), &mut self.tally)?;
+        let has_chore = self.timer.is_some_and(|at| at <= self.now());
+        self.model.check_progress(has_chore, &mut self.tally)?;
+        for conn in self.conns.iter().filter(|conn| conn.phase == Phase::Open) {
+            if let Some(bytes) = self.broker.view().outbound_bytes(conn.id)
+                && bytes as usize != conn.outbound.len()
+            {
+                let what = format!(
+                    "{bytes} bytes of {} are on account, not {}",
+                    conn.id,
+                    conn.outbound.len()
+                );
+                return Err(Violation::new("I21", what));
+            }
+        }
+        let told_ms = self.timer.map_or(u64::MAX, Instant::as_millis);
+        match self.model.deadline_ms() {
+            Some(deadline_ms) if told_ms > deadline_ms => {
+                let what =
+                    format!("a deadline at {deadline_ms} ms, and the driver is told {told_ms} ms");
+                Err(Violation::new("I51", what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn perform(&mut self, turn: &mut Turn) -> Judged {
+        let actions = std::mem::take(&mut self.actions);
+        for action in actions.list() {
+            match action {
+                Action::Send { conn, frame } => {
+                    self.output(*conn, &whole(&actions, *frame), turn)?;
+                }
+                Action::Deliver {
+                    frame,
+                    packet_id_at,
+                    targets,
+                } => {
+                    let bytes = whole(&actions, *frame);
+                    for target in actions.targets(*targets) {
+                        let mut bytes = bytes.clone();
+                        let at = *packet_id_at as usize;
+                        if target.packet_id.is_some() != (at > 0) {
+                            return Err(Violation::new(
+                                "R03",
+                                "a packet identifier without its place",
+                            ));
+                        }
+                        if let Some(packet_id) = target.packet_id {
+                            bytes[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());
+                        }
+                        self.output(target.conn, &bytes, turn)?;
+                    }
+                }
+                Action::Close { conn, how } => {
+                    self.trace.order(|| format!("close {conn} {how:?}"));
+                    self.find(*conn)?.phase = Phase::Ordered(*how);
+                    turn.closes.push((*conn, *how));
+                }
+                Action::Resume { conn } => {
+                    self.trace.order(|| format!("resume {conn}"));
+                    let found = self.find(*conn)?;
+                    if !std::mem::take(&mut found.is_held) {
+                        return Err(Violation::new(
+                            "R03",
+                            format!("{conn} is resumed, though it was not held"),
+                        ));
+                    }
+                    turn.resumes.push(*conn);
+                }
+                Action::Timer { at } => {
+                    self.trace.order(|| format!("timer {at}"));
+                    self.timer = Some(*at);
+                }
+                Action::Consult { ticket, hook, .. } => {
+                    self.trace.order(|| format!("consult {ticket} hook {hook}"));
+                    self.questions.push(*ticket);
+                    turn.consults.push((*ticket, *hook));
+                }
+                Action::Answer { answer, .. } => {
+                    self.trace.order(|| format!("answer {answer:?}"));
+                    turn.answers.push(answer.clone());
+                }
+            }
+        }
+        self.actions = actions;
+        self.actions.clear();
+        Ok(())
+    }
+
+    /// The connection that an order names.
+    fn find(&mut self, id: ConnId) -> Judged<&mut Conn> {
+        let conn = self.conns.iter_mut().rev().find(|conn| conn.id == id);
+        match conn {
+            Some(conn) if conn.phase == Phase::Open => Ok(conn),
+            _ => Err(Violation::new(
+                "R03",
+                format!("an order names {id}, which is not open"),
+            )),
+        }
+    }
+
+    /// Bytes for a connection: kept for the network, decoded for the model.
+    fn output(&mut self, id: ConnId, bytes: &[u8], turn: &mut Turn) -> Judged {
+        self.trace.bytes(id, bytes);
+        let conn = self.find(id)?;
+        conn.outbound.extend_from_slice(bytes);
+        let version = conn.decoder.version().unwrap_or(Version::V311);
+        let checker = conn
+            .checker
+            .get_or_insert_with(|| FromServer::new(version, UNLIMITED));
+        let packets = decode_all(checker, bytes)
+            .map_err(|what| Violation::new("R01", format!("to {id}: {what}")))?;
+        for (out, len) in packets {
+            self.trace.packet(id, &out);
+            self.model.check_size(id, len, &mut self.tally)?;
+            turn.push(id, out);
+        }
+        Ok(())
+    }
+
+    pub(super) fn request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
+    }
+}
+
+/// Whole packets, which may follow each other; what is wrong if they are not.
+fn decode_all(checker: &mut FromServer, bytes: &[u8]) -> Result<Vec<(Out, usize)>, String> {
+    let mut packets = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match checker.decode(&bytes[at..]) {
+            Ok(Decoded::Packet { packet, len }) => {
+                packets.push((Out::of(&packet, len), len));
+                at += len;
+            }
+            Ok(Decoded::Need(_)) => return Err(format!("half a packet: {:02x?}", &bytes[at..])),
+            Err(error) => return Err(format!("{error}: {:02x?}", &bytes[at..])),
+        }
+    }
+    Ok(packets)
+}
+
+/// The bytes of a frame, tail and all.
+fn whole(actions: &Actions, frame: Frame) -> Vec<u8> {
+    let mut bytes = actions.bytes(frame).to_vec();
+    if let Some(tail) = actions.tail(frame) {
+        bytes.extend_from_slice(tail);
+    }
+    bytes
+}
