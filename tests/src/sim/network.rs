@@ -40,6 +40,8 @@ pub(super) struct Conn {
     /// At the client, not decoded.
     pub(super) received: Vec<u8>,
     pub(super) is_held: bool,
+    /// What has arrived is to be read before anything else, and that is to be reported.
+    pub(super) is_to_drain: bool,
     pub(super) is_malformed: bool,
     /// Bytes move only in steps of their own.
     pub(super) is_lazy: bool,
@@ -84,6 +86,7 @@ impl World {
             outbound: Vec::new(),
             received: Vec::new(),
             is_held: false,
+            is_to_drain: false,
             is_malformed: false,
             is_lazy,
             is_stalled: false,
@@ -125,6 +128,21 @@ impl World {
         }
         self.report(&Event::Closed { conn: id, cause })?;
         Ok(())
+    }
+
+    /// Reads what has arrived on a connection whose session is about to go, and reports that.
+    fn drain(&mut self, place: usize) -> Judged<bool> {
+        if !std::mem::take(&mut self.conns[place].is_to_drain)
+            || self.conns[place].phase == Phase::Closed
+        {
+            return Ok(false);
+        }
+        self.read(place)?;
+        let conn = self.conns[place].id;
+        if self.conns[place].phase != Phase::Closed {
+            self.report(&Event::Drained { conn })?;
+        }
+        Ok(true)
     }
 
     /// Up to `count` bytes reach the broker, which decodes as much as it may.
@@ -249,6 +267,8 @@ impl World {
                 if conn.phase == Phase::Closed {
                     continue;
                 }
+                progress |= self.drain(place)?;
+                let conn = &self.conns[place];
                 let (lazy, stalled) = (conn.is_lazy, conn.is_stalled);
                 let count = if lazy { 0 } else { usize::MAX };
                 progress |= self.arrive(place, count)?;

@@ -19,7 +19,7 @@ const FILTERS: &[&str] = &[
     "a", "a", "b", "a/b", "a/b/c", "a/+", "+/b", "+", "#", "#", "a/#", "+/+", "+/+/c", "/+",
     "a/+/#", "$x/#", "$x/+", "/#", "a//c",
 ];
-const RARE_FILTERS: &[&str] = &["$share/g/a", "$share/g/#", "$SYS/#", "a/b/c/d/e", "+/#"];
+const RARE_FILTERS: &[&str] = &["$SYS/#", "a/b/c/d/e", "+/#"];
 const SECONDS: &[u32] = &[0, 1, 1, 5, 60, 3600, u32::MAX];
 
 /// What a CONNECT of a client may vary in.
@@ -105,15 +105,14 @@ impl ConnectForm {
             self.authenticates
                 .then_some(Property::AuthenticationMethod("m")),
         );
-        let will = self.will.as_ref().map(|will| {
+        if let Some(will) = &self.will {
             put(&mut of_will, will.delay_s.map(Property::WillDelayInterval));
             put(
                 &mut of_will,
                 will.expiry_s.map(Property::MessageExpiryInterval),
             );
             put(&mut of_will, Some(Property::UserProperty("w", "1")));
-            will
-        });
+        }
         let connect = Connect {
             version: persona.version,
             client_id: persona.client_id,
@@ -121,7 +120,7 @@ impl ConnectForm {
             keep_alive_s: self.keep_alive_s,
             username: None,
             password: None,
-            will: will.map(|will| Will {
+            will: self.will.as_ref().map(|will| Will {
                 topic: TopicName::parse(will.topic).expect("a topic name"),
                 payload: will_payload,
                 qos: will.qos,

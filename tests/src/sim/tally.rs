@@ -92,7 +92,10 @@ pub const INVARIANTS: &[(&str, &str)] = &[
         "R02",
         "a rule that is broken ends the connection with its reason",
     ),
-    ("R03", "the driver is told only what its contract allows"),
+    (
+        "R03",
+        "orders name open connections, and ask only for what can be done",
+    ),
     ("R04", "a question ends once"),
 ];
 
@@ -114,6 +117,7 @@ pub const FAULTS: &[&str] = &[
 pub const STATES: &[&str] = &[
     "before CONNECT",
     "asking about CONNECT",
+    "waiting for a session",
     "idle",
     "held",
     "awaits PUBREL",

@@ -49,6 +49,7 @@ impl Trace {
                 Event::Malformed { conn, error } => format!("{conn} > malformed: {error}"),
                 Event::Flushed { conn, bytes } => format!("flushed {conn} {bytes}"),
                 Event::Closed { conn, cause } => format!("closed {conn} {cause:?}"),
+                Event::Drained { conn } => format!("drained {conn}"),
                 Event::TimerFired => "timer fired".into(),
                 Event::Ruled { ticket, verdict } => format!("ruled {ticket} {verdict:?}"),
                 Event::Ordered { command, .. } => format!("ordered {command:?}"),

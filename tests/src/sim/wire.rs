@@ -115,6 +115,7 @@ pub(super) struct Turn {
     /// In the order of the orders.
     pub(super) closes: Vec<(ConnId, Close)>,
     pub(super) resumes: Vec<ConnId>,
+    pub(super) drains: Vec<ConnId>,
     pub(super) consults: Vec<(Ticket, u16)>,
     pub(super) answers: Vec<Answer>,
     pub(super) heard: Vec<Heard>,
@@ -128,6 +129,7 @@ impl Turn {
             packets: BTreeMap::new(),
             closes: Vec::new(),
             resumes: Vec::new(),
+            drains: Vec::new(),
             consults: Vec::new(),
             answers: Vec::new(),
             heard: Vec::new(),

@@ -68,14 +68,13 @@ impl World {
         let now_ms = 1 + mix(plan.seed) % 1_000_000;
         let now = Instant::from_millis(now_ms);
         let config = plan.config.clone();
+        // The first half decides the order of hash maps, the second half draws lots.
+        let mut seed = [0; 32];
+        seed[..16].fill(hash_seed);
+        seed[16..24].copy_from_slice(&plan.seed.to_le_bytes());
+        let seed = Seed(seed);
         Self {
-            broker: Broker::new(
-                config.clone(),
-                hooks,
-                Seed([hash_seed; 32]),
-                now,
-                WallClock(now_ms),
-            ),
+            broker: Broker::new(config.clone(), hooks, seed, now, WallClock(now_ms)),
             actions: Actions::new(),
             shared,
             model: Model::new(config, plan.rates, now_ms),
@@ -137,6 +136,7 @@ impl World {
 
     /// After each event: counters, limits, accounts, deadlines, and that nothing waits without reason.
     fn check(&mut self) -> Judged {
+        self.tally.check("R03");
         self.model.recount(self.broker.view(), &mut self.tally)?;
         let has_chore = self.timer.is_some_and(|at| at <= self.now());
         self.model.check_progress(has_chore, &mut self.tally)?;
@@ -206,6 +206,11 @@ impl World {
                         ));
                     }
                     turn.resumes.push(*conn);
+                }
+                Action::Drain { conn } => {
+                    self.trace.order(|| format!("drain {conn}"));
+                    self.find(*conn)?.is_to_drain = true;
+                    turn.drains.push(*conn);
                 }
                 Action::Timer { at } => {
                     self.trace.order(|| format!("timer {at}"));

@@ -232,6 +232,7 @@ impl Model {
         match conn.phase {
             Phase::AwaitConnect => return "before CONNECT",
             Phase::Asking => return "asking about CONNECT",
+            Phase::Waiting => return "waiting for a session",
             Phase::Closing => return "closing",
             Phase::Live if conn.held.is_some() => return "held",
             Phase::Live => {}

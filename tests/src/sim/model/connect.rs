@@ -19,6 +19,7 @@ use sanderling_core::{
     packet::{Connect, PacketType, PropertiesBuf, Version},
     reason::ReasonCode,
 };
+use std::collections::BTreeMap;
 
 impl Model {
     pub(super) fn on_opened(
@@ -49,6 +50,11 @@ impl Model {
                 packet_bytes_max: u32::MAX,
                 receive_maximum: usize::from(u16::MAX),
                 held: None,
+                waits_for: None,
+                successor: None,
+                aliases_in: BTreeMap::new(),
+                aliases_out: BTreeMap::new(),
+                alias_maximum: 0,
                 unflushed: 0,
             },
         );
@@ -80,16 +86,21 @@ impl Model {
             return self.refuse_connect(id, &[reason], turn, tally);
         }
         // Whether a CONNACK fits is known when there is one.
-        if let Some(Out::ConnAck {
-            reason: ReasonCode::PACKET_TOO_LARGE,
-            ..
-        })
-        | None = turn.peek(id)
-            && max < 100 + connect.client_id.len() as u32
-            && turn.consults.is_empty()
-        {
+        let is_told = matches!(
+            turn.peek(id),
+            Some(Out::ConnAck {
+                reason: ReasonCode::PACKET_TOO_LARGE,
+                ..
+            }) | None
+        );
+        let is_closed = turn.closes.iter().any(|(closed, _)| *closed == id);
+        if is_told && is_closed && max < 100 + connect.client_id.len() as u32 {
             tally.sometimes("a client without room for CONNACK");
             return self.refuse_connect(id, &[ReasonCode::PACKET_TOO_LARGE], turn, tally);
+        }
+        if connect.properties.authentication_method().is_some() {
+            // No hook knows any method.
+            return self.refuse_connect(id, &[ReasonCode::BAD_AUTHENTICATION_METHOD], turn, tally);
         }
         self.judge_connect(id, connect, 0, ReasonCode::SUCCESS, turn, tally)
     }
@@ -107,14 +118,12 @@ impl Model {
         if !is_named || client_id.len() > usize::from(limits.client_id_bytes_max) {
             return Some(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
         }
-        if connect.properties.authentication_method().is_some() {
-            return Some(ReasonCode::BAD_AUTHENTICATION_METHOD);
-        }
-        let will = connect.will.as_ref()?.topic.as_str();
-        if levels(will) > usize::from(limits.topic_levels_max) {
+        let will = connect.will.as_ref().map(|will| will.topic.as_str());
+        if will.is_some_and(|topic| levels(topic) > usize::from(limits.topic_levels_max)) {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
-        is_server_topic(will).then_some(ReasonCode::NOT_AUTHORIZED)
+        will.is_some_and(is_server_topic)
+            .then_some(ReasonCode::NOT_AUTHORIZED)
     }
 
     /// All hook sets are asked; the highest refusal wins.
@@ -141,7 +150,7 @@ impl Model {
             }
         }
         if worst == ReasonCode::SUCCESS {
-            return self.admit(id, connect, turn, tally);
+            return self.succeed(id, connect, turn, tally);
         }
         tally.check("I43");
         let told = match connect.version {
@@ -194,7 +203,7 @@ impl Model {
         }
     }
 
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         id: ConnId,
         connect: &Connect<'_>,
@@ -284,6 +293,7 @@ impl Model {
         conn.phase = Phase::Live;
         conn.client_id = client_id.to_owned();
         conn.receive_maximum = usize::from(receive_maximum);
+        conn.alias_maximum = connect.properties.topic_alias_maximum().unwrap_or(0);
         conn.keep_alive_ms =
             (connect.keep_alive_s > 0).then(|| u64::from(connect.keep_alive_s) * 1500);
         conn.heard_ms = now_ms;
@@ -388,6 +398,13 @@ impl Model {
                 "a name is assigned exactly if there is none: {told:?}"
             );
         }
+        if told.topic_alias_maximum().unwrap_or(0) != limits.topic_alias_maximum {
+            violated!(
+                "I20",
+                "our Topic Alias Maximum is {}, and the client is told {told:?}",
+                limits.topic_alias_maximum
+            );
+        }
         Ok(())
     }
 
@@ -415,7 +432,7 @@ impl Model {
     }
 }
 
-fn connect_bytes(connect: &Connect<'_>) -> Vec<u8> {
+pub(super) fn connect_bytes(connect: &Connect<'_>) -> Vec<u8> {
     let packet = sanderling_core::packet::ClientPacket::Connect(Box::new(connect.clone()));
     crate::sim::packets::encode(&packet, connect.version)
 }

@@ -105,20 +105,26 @@ impl Model {
                 let worst = match verdict {
                     Verdict::Permit => worst,
                     Verdict::Refuse(reason) => worst.max(refusal(reason)),
-                    Verdict::Grant(_) => worst.max(ReasonCode::NOT_AUTHORIZED),
+                    Verdict::Grant(_) | Verdict::Authenticate(_) => {
+                        worst.max(ReasonCode::NOT_AUTHORIZED)
+                    }
                 };
                 self.conn(id).phase = Phase::AwaitConnect;
                 self.judge_connect(id, &connect, from, worst, turn, tally)?;
             }
             (Subject::Publish, ClientPacket::Publish(publish)) => match verdict {
                 Verdict::Permit => self.judge_publish(id, &publish, from, turn, tally)?,
-                Verdict::Refuse(_) | Verdict::Grant(_) => {
+                Verdict::Refuse(_) | Verdict::Grant(_) | Verdict::Authenticate(_) => {
                     self.refuse_publish(id, &publish, turn, tally)?;
                 }
             },
             (Subject::Subscribe { mut granted }, ClientPacket::Subscribe(subscribe)) => {
                 match verdict {
                     Verdict::Permit => {}
+                    Verdict::Authenticate(_) => {
+                        let refused = Err(ReasonCode::NOT_AUTHORIZED);
+                        granted.iter_mut().for_each(|one| *one = one.and(refused));
+                    }
                     Verdict::Refuse(reason) => {
                         granted
                             .iter_mut()
@@ -140,7 +146,7 @@ impl Model {
     }
 
     /// A connection that is free again is read from again.
-    fn expect_resume(&mut self, id: ConnId, turn: &mut Turn) -> Judged {
+    pub(super) fn expect_resume(&mut self, id: ConnId, turn: &mut Turn) -> Judged {
         let conn = self.conn(id);
         let is_free = conn.phase == Phase::Live && conn.held.is_none();
         let at = turn.resumes.iter().position(|resumed| *resumed == id);

@@ -1,7 +1,7 @@
 //! Each PUBLISH that the broker sends must be one that is owed. [MQTT 5.0, 3.3.1 to 3.3.4, 4.3 to 4.9]
 
 use super::{
-    Judged, Model, Violation,
+    Conn, Judged, Model, Violation,
     session::{Copy, Flight, Session, forwarded},
     violated,
 };
@@ -41,7 +41,7 @@ impl Model {
             .retry_interval
             .map(|every| every.as_millis() as u64);
         let inflight_max = usize::from(self.config.limits.inflight_max.max(1));
-        let said = &self.said;
+        let (said, conns) = (&self.said, &mut self.conns);
         let Some(session) = self
             .sessions
             .get_mut(&client_id)
@@ -53,7 +53,8 @@ impl Model {
                 deliveries[0].1
             );
         };
-        for (_, delivery) in deliveries {
+        for (_, mut delivery) in deliveries {
+            resolve_alias(conns.get_mut(&id), id, &mut delivery, tally)?;
             let packet_id = delivery.packet_id.unwrap_or(0);
             let again = session
                 .inflight
@@ -90,6 +91,40 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Puts the topic name in the place of its alias. [MQTT-3.3.2-11] [MQTT-3.1.2-26]
+fn resolve_alias(
+    conn: Option<&mut Conn>,
+    id: ConnId,
+    delivery: &mut Delivery,
+    tally: &mut Tally,
+) -> Judged {
+    let alias = delivery.properties.as_properties().topic_alias();
+    let (Some(alias), Some(conn)) = (alias, conn) else {
+        return Ok(());
+    };
+    tally.check("I20");
+    if alias > conn.alias_maximum {
+        violated!(
+            "I20",
+            "alias {alias} is sent to {id}, whose maximum is {}",
+            conn.alias_maximum
+        );
+    }
+    if !delivery.topic.is_empty() {
+        conn.aliases_out.insert(alias, delivery.topic.clone());
+        return Ok(());
+    }
+    tally.sometimes("the broker uses an alias for a topic");
+    match conn.aliases_out.get(&alias) {
+        Some(topic) => delivery.topic.clone_from(topic),
+        None => violated!(
+            "I20",
+            "alias {alias} is sent to {id} and stands for nothing there"
+        ),
+    }
+    Ok(())
 }
 
 /// [MQTT-3.3.4-9]: what was sent on this connection and is not through. Our own limit counts likewise.

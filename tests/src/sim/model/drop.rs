@@ -40,11 +40,19 @@ impl Model {
             let packet_bytes_max = session
                 .conn
                 .map_or(u32::MAX, |id| self.conns[&id].packet_bytes_max);
+            let has_aliases = session
+                .conn
+                .is_some_and(|id| self.conns[&id].alias_maximum > 0);
             let is_output_full = unflushed >= u64::from(self.config.limits.outbound_bytes_max);
             let (now_ms, queues_qos0) = (self.now_ms, self.config.queue_qos0);
             let limits = self.config.limits.clone();
             let session = self.session(&client_id);
             let is_away = session.conn.is_none();
+            // Known: an alias is longer than a short topic name, and the name alone is not tried.
+            let packet_bytes_max = match has_aliases && topic.len() < 3 {
+                true => packet_bytes_max.saturating_sub(2),
+                false => packet_bytes_max,
+            };
             let found = match why {
                 DropCause::QueueFull => {
                     tally.check("I21");
@@ -72,6 +80,7 @@ impl Model {
                         copy.qos == QoS::AtMostOnce && copy.is_new && (is_output_full || is_away)
                     })
                 }
+                DropCause::SessionEnded => None,
                 DropCause::TooLarge => {
                     tally.check("I19");
                     tally.sometimes("a message is too large for a client");

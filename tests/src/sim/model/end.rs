@@ -62,7 +62,9 @@ impl Model {
     ) -> Judged {
         match self.conn(id).phase {
             Phase::Closing => Ok(()),
-            Phase::Asking => violated!("R03", "bytes of {id} are read while it is held"),
+            Phase::Asking | Phase::Waiting => {
+                violated!("R03", "bytes of {id} are read while it is held")
+            }
             Phase::AwaitConnect => {
                 tally.check("R02");
                 tally.sometimes("a malformed CONNECT");
@@ -97,6 +99,7 @@ impl Model {
         match self.conn(id).phase {
             Phase::Live => self.leave(id, false, false, turn, tally)?,
             Phase::Asking => self.drop_ticket(id, tally),
+            Phase::Waiting => self.stop_waiting(id),
             Phase::AwaitConnect | Phase::Closing => {}
         }
         self.conns.remove(&id);
@@ -148,6 +151,7 @@ impl Model {
                 self.leave(id, false, true, turn, tally)?;
             } else {
                 self.drop_ticket(id, tally);
+                self.stop_waiting(id);
                 self.conn(id).phase = Phase::Closing;
                 turn.take_close(id);
             }
@@ -209,7 +213,8 @@ impl Model {
         if ends_with_it {
             self.end_session(&client_id, turn, tally)?;
         }
-        Ok(())
+        let successor = self.conn(id).successor.take();
+        self.go_on_with(successor, turn, tally)
     }
 
     pub(super) fn publish_will(

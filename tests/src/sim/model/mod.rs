@@ -14,6 +14,7 @@ mod matching;
 mod publish;
 mod session;
 mod subscribe;
+mod takeover;
 mod time;
 
 use super::{
@@ -96,6 +97,14 @@ struct Conn {
     /// What the client takes at one time on this connection. [MQTT-3.3.4-9]
     receive_maximum: usize,
     held: Option<Ticket>,
+    /// While it waits: the connection it waits for, and its CONNECT.
+    waits_for: Option<(ConnId, Vec<u8>)>,
+    /// Who waits for its session.
+    successor: Option<ConnId>,
+    /// Topic aliases that the client has bound, and that the broker has.
+    aliases_in: BTreeMap<u16, String>,
+    aliases_out: BTreeMap<u16, String>,
+    alias_maximum: u16,
     /// Bytes sent and not flushed.
     pub(super) unflushed: u64,
 }
@@ -104,6 +113,8 @@ struct Conn {
 enum Phase {
     AwaitConnect,
     Asking,
+    /// For its session to leave another connection.
+    Waiting,
     Live,
     Closing,
 }
@@ -155,6 +166,7 @@ impl Model {
             Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
             Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes),
             Event::Closed { conn, cause } => self.on_closed(*conn, *cause, turn, tally)?,
+            Event::Drained { conn } => self.on_drained(*conn, turn, tally)?,
             Event::TimerFired => self.on_timer(turn, tally)?,
             Event::Ruled { ticket, verdict } => {
                 self.on_ruled(*ticket, verdict.clone(), turn, tally)?;
@@ -185,7 +197,9 @@ impl Model {
         let conn = self.conn(id);
         match (conn.phase, packet) {
             (Phase::Closing, _) => return Ok(()),
-            (Phase::Asking, _) => violated!("R03", "a packet of {id} is read while it is held"),
+            (Phase::Asking | Phase::Waiting, _) => {
+                violated!("R03", "a packet of {id} is read while it is held")
+            }
             (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
                 return self.on_connect(id, connect, turn, tally);
             }
@@ -255,9 +269,10 @@ impl Model {
             violated!("R04", "questions that no hook asks: {:?}", turn.consults);
         }
         let held = match event {
-            Event::Received { conn, .. } => {
-                self.conns.get(conn).is_some_and(|conn| conn.held.is_some())
-            }
+            Event::Received { conn, .. } => self
+                .conns
+                .get(conn)
+                .is_some_and(|conn| conn.held.is_some() || conn.phase == Phase::Waiting),
             _ => false,
         };
         if (turn.flow == Flow::Hold) != held {
@@ -281,6 +296,9 @@ fn finish(turn: &Turn) -> Judged {
     }
     if let Some(conn) = turn.resumes.first() {
         violated!("R04", "{conn} is resumed, which nothing calls for");
+    }
+    if let Some(conn) = turn.drains.first() {
+        violated!("I26", "{conn} is to be drained, which nothing calls for");
     }
     if let Some(answer) = turn.answers.first() {
         violated!("R01", "{answer:?} answers nothing");

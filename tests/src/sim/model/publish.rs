@@ -30,6 +30,37 @@ impl Model {
         turn: &mut Turn,
         tally: &mut Tally,
     ) -> Judged {
+        let Some(alias) = publish.properties.topic_alias() else {
+            return self.on_named_publish(id, publish, turn, tally);
+        };
+        tally.check("I20");
+        if alias > self.config.limits.topic_alias_maximum {
+            return self.refuse(id, &[ReasonCode::TOPIC_ALIAS_INVALID], turn, tally);
+        }
+        let aliases = &mut self.conn(id).aliases_in;
+        if !publish.topic.is_empty() {
+            aliases.insert(alias, publish.topic.to_owned());
+            return self.on_named_publish(id, publish, turn, tally);
+        }
+        let Some(topic) = aliases.get(&alias).cloned() else {
+            let reasons = [ReasonCode::PROTOCOL_ERROR, ReasonCode::TOPIC_ALIAS_INVALID];
+            return self.refuse(id, &reasons, turn, tally);
+        };
+        tally.sometimes("a client uses an alias for a topic");
+        let named = Publish {
+            topic: &topic,
+            ..publish.clone()
+        };
+        self.on_named_publish(id, &named, turn, tally)
+    }
+
+    fn on_named_publish(
+        &mut self,
+        id: ConnId,
+        publish: &Publish<'_>,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
         let is_v5 = self.conn(id).version == Version::V5;
         let packet_id = publish.packet_id.map_or(0, |id| id.get());
         let session = self.session_of(id);
@@ -40,9 +71,6 @@ impl Model {
             return self.expect_ack(id, PacketType::PubRec, packet_id, Told::Success, turn);
         }
         let taken = session.inbound.len();
-        if is_v5 && publish.properties.topic_alias().is_some() {
-            return self.refuse(id, &[ReasonCode::TOPIC_ALIAS_INVALID], turn, tally);
-        }
         if levels(publish.topic) > usize::from(self.config.limits.topic_levels_max) {
             return self.refuse(id, &[ReasonCode::TOPIC_NAME_INVALID], turn, tally);
         }

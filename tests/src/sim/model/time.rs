@@ -70,6 +70,11 @@ impl Model {
 
     fn on_due(&mut self, due: Due, turn: &mut Turn, tally: &mut Tally) -> Judged {
         match due {
+            Due::Connect(id) if self.conn(id).phase == Phase::Waiting => {
+                tally.sometimes("a connection has waited long enough");
+                let older = self.conn(id).waits_for.as_ref().map(|(older, _)| *older);
+                older.map_or(Ok(()), |older| self.on_drained(older, turn, tally))
+            }
             Due::Connect(id) => {
                 tally.sometimes("a CONNECT does not come");
                 self.conn(id).phase = Phase::Closing;
@@ -121,7 +126,9 @@ impl Model {
             .conns
             .iter()
             .filter_map(move |(id, conn)| match conn.phase {
-                Phase::AwaitConnect => Some((conn.connect_by_ms, Due::Connect(*id))),
+                Phase::AwaitConnect | Phase::Waiting => {
+                    Some((conn.connect_by_ms, Due::Connect(*id)))
+                }
                 // Who is held cannot be heard, and is not closed for that.
                 Phase::Live if conn.held.is_some() => None,
                 Phase::Live => {
