@@ -34,8 +34,8 @@ const NONCE_BYTES: usize = 24;
 
 /// Authenticates clients of MQTT 5.0 that name the method [`METHOD`].
 ///
-/// A CONNECT need not have a user name; if it has one, it must be the user that authenticates, so that other hooks can
-/// rely on it.
+/// Alone it lets a CONNECT without an enhanced authentication in, unless it is [`required`](Self::required). A CONNECT
+/// need not have a user name; if it has one, that must be the user who authenticates, so that other hooks can rely on it.
 pub struct ScramSha256 {
     lookup: Box<Lookup>,
     decoys: Decoys,
@@ -70,7 +70,8 @@ impl ScramSha256 {
         })
     }
 
-    /// Refuses every CONNECT without an enhanced authentication. Otherwise it is for other hooks to judge.
+    /// Refuses every CONNECT without an enhanced authentication, so every one before MQTT 5.0. Otherwise these are for
+    /// other hooks to judge.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.is_required = true;
@@ -115,6 +116,7 @@ impl ScramSha256 {
         if expected.is_some_and(|user| *user != *first.user) {
             return Err(Fault::Unproven);
         }
+        // Made for everybody, so that it takes no longer for strangers.
         let decoy = self.decoys.key(&first.user);
         let key = (self.lookup)(&first.user).unwrap_or(decoy);
         let (exchange, challenge) = Exchange::challenge(first, &nonce()?, key);

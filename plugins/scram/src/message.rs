@@ -3,7 +3,7 @@
 use crate::{crypto::Hash, fault::Fault};
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-/// A longer message is refused, so that this much bounds what a client may leave here before it is known.
+/// A longer message is refused, so that what is kept for a client stays small before it is known.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// `client-first-message`
@@ -166,6 +166,7 @@ mod tests {
             "n,,n=user,r=abc,x",
             "n,,n=user,r=abc,x=",
             "n,,n=user,r=abc,1=x",
+            "n,,n=user,r=abc,x=\0",
             "n,,n=user,r=a b",
             "n,,n=user,r=a\u{E9}",
             "n,,n=us=er,r=abc",
@@ -202,6 +203,44 @@ mod tests {
         assert!(first(&data).is_ok());
         data.push('a');
         assert_eq!(first(&data), Err(Fault::Malformed));
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange() {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).unwrap();
+        let seed = u64::from_le_bytes(seed) | 1;
+        let mut state = seed;
+        let mut draw = move |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as usize % below
+        };
+        const PIECES: &[u8] = b",=nyparcm23CD\0\xC2\xAD\xFF ";
+        for round in 0..20_000 {
+            let mut data = match round % 2 {
+                0 => b"n,,n=a=2Cb,r=abc,x=1".to_vec(),
+                _ => b"c=biws,r=abc,p=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".to_vec(),
+            };
+            for _ in 0..=draw(4) {
+                let at = draw(data.len());
+                let piece = PIECES[draw(PIECES.len())];
+                match draw(3) {
+                    0 => data.truncate(at + 1),
+                    1 => data[at] = piece,
+                    _ => data.insert(at, piece),
+                }
+            }
+            let parse = || {
+                (
+                    ClientFirst::parse(&data).is_ok(),
+                    ClientFinal::parse(&data).is_ok(),
+                )
+            };
+            let parsed = std::panic::catch_unwind(parse);
+            assert!(parsed.is_ok(), "seed {seed}, round {round}: {data:?}");
+        }
     }
 
     #[test]

@@ -147,6 +147,25 @@ fn an_answer_of_before_is_refused() {
 }
 
 #[test]
+fn a_right_proof_of_another_header_or_nonce_is_refused() {
+    let mut hook = hook();
+    let client = Scram::new("alice", "wonderland");
+    for (header, tail, is_right) in [
+        ("biws", "", true),
+        ("eSws", "", false),
+        ("biws", "x", false),
+    ] {
+        let first = step(&mut hook, FIRST, AuthStage::Begin, &client.first());
+        let challenge = challenge(first);
+        let nonce = Challenge::parse(&challenge).nonce;
+        let answer = client.prove(&challenge, &format!("c={header},r={nonce}{tail}"));
+        let ruling = step(&mut hook, FIRST, AuthStage::Continue, &answer.message);
+        assert_eq!(ruling != UNPROVEN, is_right, "{header} {tail}");
+        hook = self::hook();
+    }
+}
+
+#[test]
 fn an_answer_counts_once_and_in_turn() {
     let mut hook = hook();
     let client = Scram::new("alice", "wonderland");

@@ -30,12 +30,15 @@ impl Scram {
 
     /// `client-final-message`, in answer to the server's first.
     pub(crate) fn answer(&self, challenge: &str) -> Answer {
+        let nonce = Challenge::parse(challenge).nonce;
+        self.prove(challenge, &format!("c=biws,r={nonce}"))
+    }
+
+    /// The same with a right proof of anything.
+    pub(crate) fn prove(&self, challenge: &str, without_proof: &str) -> Answer {
         let Challenge {
-            nonce,
-            salt,
-            iterations,
+            salt, iterations, ..
         } = Challenge::parse(challenge);
-        let without_proof = format!("c=biws,r={nonce}");
         let auth_message = format!("{},{challenge},{without_proof}", self.bare);
         let mut salted_password = [0; 32];
         pbkdf2::pbkdf2_hmac::<Sha256>(
