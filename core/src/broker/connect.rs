@@ -446,7 +446,8 @@ impl Broker {
 
 /// Topics that only the server writes.
 pub(super) fn is_server_topic(topic: &str) -> bool {
-    topic.starts_with("$SYS/") || topic.starts_with("$CONTROL/")
+    let first = topic.split('/').next();
+    matches!(first, Some("$SYS" | "$CONTROL"))
 }
 
 fn keep_will(will: &Will<'_>) -> KeptWill {
