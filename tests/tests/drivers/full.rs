@@ -34,6 +34,7 @@ fn who_is_connected_goes_on_and_others_wait_until_there_is_room<D: Serve>() {
     drop(many);
     Client::connect(address, "last").barrier();
     first.barrier();
+    drop(first);
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
 }
