@@ -1,0 +1,83 @@
+//! What only sockets can show, over the drivers that ship. (A74)
+
+#[path = "../drivers/client.rs"]
+#[allow(dead_code, reason = "the tests of the drivers use the rest")]
+mod client;
+#[path = "../drivers/serve.rs"]
+#[allow(dead_code, reason = "the tests of the drivers use the rest")]
+mod serve;
+
+use client::{Client, Received};
+use sanderling_core::packet::{ClientPacket, QoS};
+use serve::{Serve, start};
+use std::{collections::HashMap, net::SocketAddr, thread};
+
+const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+
+#[test]
+fn a74_order_within_a_topic_holds_under_load_at_every_qos_on_mio() {
+    keep_order::<sanderling_mio::Broker>();
+}
+
+#[test]
+fn a74_order_within_a_topic_holds_under_load_at_every_qos_on_tokio() {
+    keep_order::<sanderling_tokio::Broker>();
+}
+
+fn keep_order<D: Serve>() {
+    const PUBLISHERS: usize = 8;
+    const MESSAGES: u16 = 300;
+    for qos in QOS {
+        let served = start::<D>();
+        let address = served.address;
+        let mut reader = Client::connect(address, "reader");
+        reader.subscribe("t/+", qos);
+        let publishers: Vec<_> = (0..PUBLISHERS)
+            .map(|number| thread::spawn(move || publish_all(address, number, qos, MESSAGES)))
+            .collect();
+        let mut next: HashMap<String, u16> = HashMap::new();
+        let mut left = PUBLISHERS * usize::from(MESSAGES);
+        while left > 0 {
+            match reader.receive() {
+                Received::Publish {
+                    topic,
+                    payload,
+                    qos,
+                    id,
+                } => {
+                    let expected = next.entry(topic).or_insert(1);
+                    assert_eq!(payload, expected.to_be_bytes());
+                    *expected += 1;
+                    left -= 1;
+                    match qos {
+                        QoS::AtMostOnce => {}
+                        QoS::AtLeastOnce => reader.ack(ClientPacket::PubAck, id),
+                        QoS::ExactlyOnce => reader.ack(ClientPacket::PubRec, id),
+                    }
+                }
+                Received::PubRel(id) => reader.ack(ClientPacket::PubComp, id),
+                other => panic!("{other:?}"),
+            }
+        }
+        for publisher in publishers {
+            publisher.join().unwrap();
+        }
+    }
+}
+
+/// Publishes the numbers from 1 on to a topic of its own, all at once, and ends every exchange.
+fn publish_all(address: SocketAddr, number: usize, qos: QoS, count: u16) {
+    let mut client = Client::connect(address, &format!("publisher {number}"));
+    for id in 1..=count {
+        client.publish(&format!("t/{number}"), &id.to_be_bytes(), qos, id);
+    }
+    let mut open = if qos == QoS::AtMostOnce { 0 } else { count };
+    while open > 0 {
+        match client.receive() {
+            Received::PubRec(id) => client.ack(ClientPacket::PubRel, id),
+            Received::PubAck(_) | Received::PubComp(_) => open -= 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    client.barrier();
+}

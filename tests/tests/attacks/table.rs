@@ -1,0 +1,183 @@
+//! `docs/attacks.md` is true: what it links to is there, and every attack that a story or a test names has its row.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A row: its number, and the cell that says what shows it.
+type Rows = BTreeMap<String, String>;
+
+/// The begin of a cell without a proof; the reason follows.
+const NOT_YET: &str = "not yet: ";
+
+#[test]
+fn every_attack_has_one_row_and_a_proof_or_a_reason() {
+    let rows = rows();
+    let attacks = (1..=74).map(|number| format!("A{number:02}"));
+    let upstream = (1..=30).map(|number| format!("U{number:02}"));
+    let expected: Vec<_> = attacks.chain(upstream).collect();
+    assert_eq!(rows.keys().cloned().collect::<Vec<_>>(), expected);
+    for (number, shown) in &rows {
+        let reason = shown.split_once(NOT_YET).map(|(_, reason)| reason);
+        assert!(
+            !links(shown).is_empty() || reason.is_some(),
+            "{number} has neither a proof nor a reason"
+        );
+        assert!(
+            reason.is_none_or(|reason| reason.len() > 5),
+            "{number} has an empty reason"
+        );
+    }
+}
+
+#[test]
+fn every_proof_is_there() {
+    let mut complaints = Vec::new();
+    for (number, shown) in rows() {
+        for (name, target) in links(&shown) {
+            let path = root().join("docs").join(target);
+            let Ok(text) = fs::read_to_string(&path) else {
+                complaints.push(format!("{number}: there is no {target}"));
+                continue;
+            };
+            let is_story = target.ends_with(&format!("/stories/{name}.txt"));
+            if !is_story && !has_test(&text, name) {
+                complaints.push(format!("{number}: {target} has no test {name}"));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn every_attack_that_a_story_names_has_a_row_with_a_proof() {
+    let rows = rows();
+    for (number, name) in stories() {
+        let shown = rows.get(&number).map(|shown| links(shown).len());
+        assert!(shown > Some(0), "{number}, which the story {name} names");
+    }
+}
+
+#[test]
+fn every_test_of_an_attack_stands_in_its_row() {
+    let rows = rows();
+    let mut complaints = Vec::new();
+    for (number, name, target) in tests() {
+        let link = format!("[{name}]({target})");
+        if !rows.get(&number).is_some_and(|shown| shown.contains(&link)) {
+            complaints.push(format!("{number} does not link to {link}"));
+        }
+    }
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+/// The rows of both tables.
+fn rows() -> Rows {
+    let text = fs::read_to_string(root().join("docs/attacks.md")).unwrap();
+    let mut rows = Rows::new();
+    for line in text
+        .lines()
+        .filter(|line| line.starts_with("| A") || line.starts_with("| U"))
+    {
+        let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [number, .., shown] = &cells[..] else {
+            panic!("a row without cells: {line}");
+        };
+        let old = rows.insert((*number).to_owned(), (*shown).to_owned());
+        assert!(old.is_none(), "{number} has two rows");
+    }
+    rows
+}
+
+/// The texts and targets of the links in a cell.
+fn links(cell: &str) -> Vec<(&str, &str)> {
+    cell.split('[')
+        .filter_map(|part| {
+            let (name, rest) = part.split_once("](")?;
+            Some((name, rest.split_once(')')?.0))
+        })
+        .collect()
+}
+
+/// Whether a file has a function of this name, or is a list of rows that names it.
+fn has_test(text: &str, name: &str) -> bool {
+    let follows = |at: usize| text[at..].chars().next();
+    let function = format!("fn {name}");
+    let mut found = text
+        .match_indices(&function)
+        .map(|(at, _)| at + function.len());
+    found.any(|end| matches!(follows(end), Some('(' | '<')))
+}
+
+/// Numbers that stories name in brackets, with the story.
+fn stories() -> Vec<(String, String)> {
+    let mut named = Vec::new();
+    for path in files("tests/stories", "txt") {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let comments = text.lines().filter(|line| line.starts_with('#'));
+        for part in comments.flat_map(|line| line.split('[')) {
+            if let Some((number, _)) = part.split_once(']')
+                && is_number(number)
+            {
+                named.push((number.to_owned(), name.to_owned()));
+            }
+        }
+    }
+    assert!(named.len() > 30, "stories name attacks");
+    named
+}
+
+/// The number that a test of this program begins with, its name, and the path of its file from `docs`.
+fn tests() -> Vec<(String, String, String)> {
+    let mut named = Vec::new();
+    for path in files("tests/tests/attacks", "rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        for (_, rest) in text
+            .match_indices("#[test]\nfn ")
+            .map(|(at, m)| text.split_at(at + m.len()))
+        {
+            let name = rest.split_once('(').unwrap().0;
+            let number = name.split_once('_').unwrap().0.to_uppercase();
+            if is_number(&number) {
+                let target = format!("../tests/tests/attacks/{file}");
+                named.push((number, name.to_owned(), target));
+            }
+        }
+    }
+    assert!(named.len() > 50, "tests name attacks");
+    named
+}
+
+/// `A` or `U` and two digits.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['A', 'U']).unwrap_or_default();
+    digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join(directory)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn links_and_tests_are_found() {
+    assert_eq!(
+        links("[a](b), c [d](e/f.rs); not yet: g"),
+        [("a", "b"), ("d", "e/f.rs")]
+    );
+    assert!(has_test("fn one() {}", "one") && has_test("fn one<D>() {}", "one"));
+    assert!(!has_test("fn one_more() {}", "one"));
+}
