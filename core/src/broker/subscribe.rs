@@ -252,10 +252,6 @@ impl State {
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
         };
-        let session = self.sessions.get_mut(number);
-        session
-            .replays
-            .retain(|replay| *replay.filter != *filter.as_str());
         if replays && self.retained.len() > 0 {
             let not_of = if no_local {
                 self.sessions.fingerprint(number)
@@ -265,7 +261,9 @@ impl State {
             let replay = self
                 .retained
                 .replay(filter.as_str(), qos, identifier, not_of);
-            self.sessions.get_mut(number).replays.push_back(replay);
+            let pending = &mut self.sessions.get_mut(number).replays;
+            pending.retain(|replay| *replay.filter != *filter.as_str());
+            pending.push_back(replay);
             self.hot[number as usize].backlog = true;
         }
         Ok(qos)
