@@ -2,7 +2,7 @@
 
 use super::{
     got::Got,
-    packets::{ack, connect, connect_v311, properties, publish, resume},
+    packets::{self, ack, connect, connect_v311, properties, publish, resume},
     world::World,
 };
 use sanderling_core::{
@@ -288,5 +288,42 @@ fn a42_a_packet_of_exactly_the_maximum_passes_and_one_byte_more_does_not() {
             .collect();
         assert_eq!(payloads, [&fits[..], &fits[..]], "QoS {qos}");
         assert_eq!(world.statistics().messages_dropped.iter().sum::<u64>(), 1);
+    }
+}
+
+#[test]
+fn a42_no_maximum_packet_size_however_small_is_exceeded() {
+    let mut world = World::new(Limits::default());
+    let publisher = world.client("publisher");
+    world.discard(publisher);
+    for maximum in 1..=60 {
+        let small = properties([
+            Property::MaximumPacketSize(maximum),
+            Property::TopicAliasMaximum(3),
+        ]);
+        let conn = world.begin(&Connect {
+            properties: small.as_properties(),
+            ..connect("small")
+        });
+        world.send(
+            conn,
+            &packets::subscribe(["t", "t/#", "u"], QoS::ExactlyOnce),
+        );
+        for id in 1..=9 {
+            world.send(
+                publisher,
+                &publish("t", &vec![7; usize::from(id) * 5], QoS::ExactlyOnce, id),
+            );
+            world.send(publisher, &ack(ClientPacket::PubRel, id));
+        }
+        // An empty topic without an alias: the reason must fit, too, or nothing is said.
+        world.write(conn, &[0x32, 5, 0, 0, 0, 1, 0]);
+        let lengths = world.lengths(conn);
+        assert!(
+            lengths.iter().all(|&length| length <= maximum as usize),
+            "{lengths:?} bytes in packets of at most {maximum}"
+        );
+        assert!(maximum < 60 || lengths.len() > 9, "{lengths:?}");
+        world.drop_connection(conn);
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Message {
     pub(crate) dup: bool,
     pub(crate) retain: bool,
     pub(crate) alias: Option<u16>,
+    /// The Message Expiry Interval that is left, in seconds.
+    pub(crate) expiry_s: Option<u32>,
 }
 
 impl From<ServerPacket<'_>> for Got {
@@ -56,6 +58,7 @@ impl From<ServerPacket<'_>> for Got {
                 dup: publish.dup,
                 retain: publish.retain,
                 alias: publish.properties.topic_alias(),
+                expiry_s: publish.properties.message_expiry_interval(),
             }),
             ServerPacket::PubAck(ack) => Self::PubAck(id(ack), ack.reason),
             ServerPacket::PubRec(ack) => Self::PubRec(id(ack), ack.reason),

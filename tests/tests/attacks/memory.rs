@@ -1,4 +1,5 @@
-//! Memory follows what is there, not what a peer claims, and comes back when the peer goes. (A02, A06, A46 to A54)
+//! Memory follows what is there, not what a peer claims, and comes back when the peer goes. (A02, A06, A15, A21, A46 to
+//! A54)
 //!
 //! Only allocations of the test's own thread are counted, the broker's and those of the connections to it; each claim
 //! compares few peers or rounds with many.
@@ -10,8 +11,12 @@ use super::{
 };
 use allocation_counter::measure;
 use sanderling_core::{
-    config::Limits,
-    packet::{ClientPacket, Connect, Property, QoS},
+    broker::Link,
+    config::{Config, Limits},
+    hooks::{
+        AuthRuling, AuthStep, Client, HookChain, HookSet, Hooks, Ruling, SubscribeRequest, Verdict,
+    },
+    packet::{ClientPacket, Connect, Property, Publish, QoS},
 };
 use std::time::Duration;
 
@@ -82,6 +87,78 @@ fn a06_refused_wills_leave_nothing() {
         let conn = world.begin(&connect);
         assert!(world.is_closed(conn));
     });
+}
+
+/// Asks about everything, and has a method of authentication that never ends.
+struct Asking;
+
+impl Hooks for Asking {
+    fn wants(&self) -> HookSet {
+        HookSet::CONNECT | HookSet::PUBLISH | HookSet::SUBSCRIBE | HookSet::AUTHENTICATE
+    }
+
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+        match connect.client_id {
+            "unknown" => Ruling::Ask,
+            _ => Ruling::Permit,
+        }
+    }
+
+    fn authenticate(&mut self, _: &Link, _: &AuthStep<'_>) -> AuthRuling {
+        AuthRuling::Continue(vec![7; 100])
+    }
+
+    fn subscribe(&mut self, _: &Client<'_>, _: &mut [SubscribeRequest<'_>]) -> Ruling {
+        Ruling::Ask
+    }
+
+    fn publish(&mut self, _: &Client<'_>, _: &Publish<'_>) -> Ruling {
+        Ruling::Ask
+    }
+}
+
+#[test]
+fn a15_authentications_that_are_broken_off_leave_nothing() {
+    let method = properties([Property::AuthenticationMethod("ENDLESS")]);
+    let mut world = World::with(Config::default(), HookChain::new().with(Asking));
+    assert_no_growth(&mut world, |world, _| {
+        let connect = Connect {
+            properties: method.as_properties(),
+            ..connect("client")
+        };
+        let conn = world.begin(&connect);
+        assert!(matches!(world.take(conn)[..], [Got::Auth(_)]));
+        world.drop_connection(conn);
+    });
+    assert_eq!(world.broker.view().sessions().count(), 0);
+}
+
+#[test]
+fn a21_questions_of_clients_that_do_not_wait_leave_nothing_and_late_verdicts_do_nothing() {
+    let mut world = World::with(Config::default(), HookChain::new().with(Asking));
+    assert_no_growth(&mut world, |world, number| {
+        let conn = match number % 3 {
+            0 => world.begin(&connect("unknown")),
+            1 => {
+                let conn = world.client("publisher");
+                world.send(conn, &publish("t", &[7; 1000], QoS::AtLeastOnce, 1));
+                conn
+            }
+            _ => {
+                let conn = world.client("subscriber");
+                world.send(conn, &subscribe(["t"], QoS::AtLeastOnce));
+                conn
+            }
+        };
+        let ticket = world.questions.pop_front().expect("it is asked");
+        // What it sends meanwhile stays where it is.
+        world.send(conn, &ClientPacket::PingReq);
+        world.drop_connection(conn);
+        world.rule(ticket, Verdict::Permit);
+    });
+    assert_eq!(world.statistics().verdicts_late, 5000);
+    assert_eq!(world.statistics().subscriptions_current, 0);
+    assert_eq!(world.statistics().connections_current, 0);
 }
 
 #[test]
@@ -212,6 +289,18 @@ fn a48_filters_and_shares_that_come_and_go_leave_nothing() {
 }
 
 #[test]
+fn a48_filters_that_were_never_subscribed_to_are_given_up_for_nothing() {
+    let mut world = World::new(Limits::default());
+    let conn = world.client("client");
+    assert_no_growth(&mut world, |world, number| {
+        let filters: Vec<_> = (0..20).map(|n| format!("a/{number}/{n}/#")).collect();
+        world.send(conn, &unsubscribe(filters.iter().map(String::as_str)));
+        let no_subscription = vec![0x11; 20];
+        assert_eq!(world.take(conn), [Got::UnsubAck(no_subscription)]);
+    });
+}
+
+#[test]
 fn a48_malformed_subscribes_leave_nothing() {
     let mut world = World::new(Limits::default());
     assert_no_growth(&mut world, |world, _| {
@@ -251,6 +340,28 @@ fn a51_a_message_to_very_many_is_encoded_once() {
         each < 100,
         "{each} bytes for each of the receivers of a packet of 5 KB"
     );
+}
+
+#[test]
+fn a51_a_large_message_that_waits_for_many_is_kept_once() {
+    const READERS: u64 = 500;
+    const BYTES: usize = 500_000;
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let mut world = World::new(Limits::default());
+    for number in 0..READERS {
+        let (conn, _) = world.join(&resume(&number.to_string(), &hour));
+        world.subscribe(conn, "t", QoS::AtLeastOnce);
+        world.drop_connection(conn);
+    }
+    let publisher = world.client("publisher");
+    let packet_payload = vec![7; BYTES];
+    let packet = publish("t", &packet_payload, QoS::AtLeastOnce, 1);
+    let taken = measure(|| world.send(publisher, &packet));
+    assert_eq!(world.statistics().messages_queued_current, READERS);
+    let (kept, most) = (taken.bytes_current as usize, taken.bytes_max as usize);
+    assert!(kept < 2 * BYTES, "{kept} bytes are kept");
+    // What was received, what is decoded of it, and what is kept.
+    assert!(most < 6 * BYTES, "{most} bytes at a time");
 }
 
 #[test]

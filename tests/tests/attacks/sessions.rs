@@ -297,3 +297,29 @@ fn a18_a_refused_connect_changes_nothing_that_can_be_seen() {
     world.send(publisher, &publish("t", b"x", QoS::AtLeastOnce, 1));
     assert_eq!(world.messages(owner).len(), 1);
 }
+
+#[test]
+fn a35_a_repeat_on_another_connection_is_no_new_message() {
+    let mut world = World::new(Limits::default());
+    let watcher = world.subscriber("watcher", "t", QoS::AtMostOnce);
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let (mut conn, _) = world.join(&resume("client", &hour));
+    for round in 0..10 {
+        let ClientPacket::Publish(mut message) = publish("t", b"x", QoS::ExactlyOnce, 1) else {
+            unreachable!("it is one");
+        };
+        message.dup = round > 0;
+        for _ in 0..3 {
+            world.send(conn, &ClientPacket::Publish(message.clone()));
+            assert_eq!(world.take(conn), [Got::PubRec(1, ReasonCode::SUCCESS)]);
+            message.dup = true;
+        }
+        conn = world.join(&resume("client", &hour)).0;
+    }
+    world.send(conn, &ack(ClientPacket::PubRel, 1));
+    assert_eq!(world.take(conn), [Got::PubComp(1)]);
+    assert_eq!(world.messages(watcher).len(), 1);
+    // The identifier is free: what comes now is a message of its own, whatever DUP says.
+    world.send(conn, &publish("t", b"y", QoS::ExactlyOnce, 1));
+    assert_eq!(world.messages(watcher).len(), 1);
+}

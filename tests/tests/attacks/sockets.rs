@@ -1,4 +1,4 @@
-//! What only sockets can show, over the drivers that ship. (A72, A74)
+//! What only sockets can show, over the drivers that ship. (A05, A72, A74)
 
 #[path = "../drivers/client.rs"]
 #[allow(dead_code, reason = "the tests of the drivers use the rest")]
@@ -7,15 +7,18 @@ mod client;
 #[allow(dead_code, reason = "the tests of the drivers use the rest")]
 mod serve;
 
+use super::packets;
 use client::{Client, Received};
 use sanderling_core::{
-    packet::{ClientPacket, QoS},
+    packet::{ClientPacket, QoS, Version},
     reason::ReasonCode,
 };
 use serve::{Serve, start};
+use socket2::SockRef;
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    io::Write,
+    net::{SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -75,7 +78,7 @@ fn time_connects(
     let opened: Vec<_> = (0..count)
         .map(|number| {
             let start = Instant::now();
-            let mut client = Client::open(address, sanderling_core::packet::Version::V5);
+            let mut client = Client::open(address, Version::V5);
             client.say_connect(&format!("{attempt} {thread} {number}"));
             (start, client)
         })
@@ -145,4 +148,106 @@ fn publish_all(address: SocketAddr, number: usize, qos: QoS, count: u16) {
         }
     }
     client.barrier();
+}
+
+#[test]
+fn a05_whatever_attackers_write_others_lose_nothing_on_mio() {
+    withstand::<sanderling_mio::Broker>();
+}
+
+#[test]
+fn a05_whatever_attackers_write_others_lose_nothing_on_tokio() {
+    withstand::<sanderling_tokio::Broker>();
+}
+
+/// Many connections with every kind of bytes, while a client sends itself messages.
+fn withstand<D: Serve>() {
+    const ATTACKERS: u64 = 8;
+    const CONNECTIONS: u64 = 100;
+    const MESSAGES: u16 = 500;
+    let served = start::<D>();
+    let address = served.address;
+    let mut good = Client::connect(address, "good");
+    good.subscribe("good", QoS::AtLeastOnce);
+    let attackers: Vec<_> = (0..ATTACKERS)
+        .map(|attacker| {
+            thread::spawn(move || {
+                for number in 0..CONNECTIONS {
+                    let seed = attacker * CONNECTIONS + number;
+                    attack(address, seed);
+                }
+            })
+        })
+        .collect();
+    for id in 1..=MESSAGES {
+        good.publish("good", &id.to_be_bytes(), QoS::AtLeastOnce, id);
+        let mut is_acknowledged = false;
+        let mut is_received = false;
+        while !(is_acknowledged && is_received) {
+            match good.receive() {
+                Received::PubAck(acknowledged) if acknowledged == id => is_acknowledged = true,
+                Received::Publish {
+                    payload,
+                    id: packet_id,
+                    ..
+                } => {
+                    assert_eq!(payload, id.to_be_bytes());
+                    good.ack(ClientPacket::PubAck, packet_id);
+                    is_received = true;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    for attacker in attackers {
+        attacker.join().unwrap();
+    }
+    good.barrier();
+}
+
+/// One connection: perhaps a CONNECT, then packets of which some bytes were changed, then perhaps a reset. What comes of
+/// it is the broker's business; that it does not read any more, too.
+fn attack(address: SocketAddr, seed: u64) {
+    let mut dice = Dice(seed);
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return;
+    };
+    let mut bytes = Vec::new();
+    if dice.below(4) > 0 {
+        let client_id = format!("attacker {}", dice.below(5));
+        let packet = ClientPacket::Connect(Box::new(packets::connect(&client_id)));
+        bytes.extend(packets::encoded(&packet, Version::V5));
+    }
+    for _ in 0..dice.below(30) {
+        let packet = match dice.below(5) {
+            0 => packets::subscribe(["#", "$share/g/+"], QoS::ExactlyOnce),
+            1 => packets::publish("bad", &[7; 300], QoS::ExactlyOnce, 1 + dice.below(3) as u16),
+            2 => packets::ack(ClientPacket::PubRel, 1 + dice.below(3) as u16),
+            3 => packets::unsubscribe(["#"]),
+            _ => ClientPacket::PingReq,
+        };
+        let mut packet = packets::encoded(&packet, Version::V5);
+        if dice.below(8) == 0 {
+            let at = dice.below(packet.len() as u64) as usize;
+            packet[at] = dice.below(256) as u8;
+        }
+        bytes.extend(packet);
+    }
+    let _ = stream.write_all(&bytes);
+    if dice.below(2) == 0 {
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// Numbers by a seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ mixed >> 31) % end
+    }
 }

@@ -187,3 +187,29 @@ fn a13_the_longest_keep_alive_is_counted_to_its_end() {
         [Got::Disconnect(ReasonCode::KEEP_ALIVE_TIMEOUT)]
     );
 }
+
+#[test]
+fn a43_the_longest_expiry_interval_of_a_message_counts_down() {
+    const WEEKS: u32 = 3 * 7 * 24 * 3600;
+    let mut world = World::new(Limits::default());
+    // Late, so that a sum in 32 bits would overflow.
+    world.wait(SECOND * u32::MAX);
+    let publisher = world.client("publisher");
+    let longest = properties([Property::MessageExpiryInterval(u32::MAX)]);
+    let ClientPacket::Publish(mut message) = packets::retained("t", b"x") else {
+        unreachable!("it is one");
+    };
+    message.properties = longest.as_properties();
+    world.send(publisher, &ClientPacket::Publish(message));
+    world.wait(SECOND * WEEKS);
+    let reader = world.client("reader");
+    world.send(reader, &packets::subscribe(["t"], QoS::AtMostOnce));
+    let got = world.take(reader);
+    let [Got::SubAck(_), Got::Publish(message)] = &got[..] else {
+        panic!("{got:?}")
+    };
+    assert_eq!(message.expiry_s, Some(u32::MAX - WEEKS));
+    world.wait(SECOND * (u32::MAX - WEEKS));
+    world.send(reader, &packets::subscribe(["t"], QoS::AtMostOnce));
+    assert_eq!(world.take(reader).len(), 1, "it has expired");
+}

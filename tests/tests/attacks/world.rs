@@ -10,8 +10,8 @@ use sanderling_core::{
     },
     codec::{DecodeLimits, Decoded, FromClient, FromServer},
     config::{Config, Limits},
-    hooks::HookChain,
-    id::{ConnId, RequestId},
+    hooks::{HookChain, Verdict},
+    id::{ConnId, RequestId, Ticket},
     packet::{ClientPacket, Connect, QoS, Version},
     reason::ReasonCode,
     stats::Statistics,
@@ -42,6 +42,8 @@ pub(crate) struct World {
     /// Connections that may have something to flush or an end to come to.
     touched: Vec<u32>,
     answer: Option<Answer>,
+    /// What hooks asked and nobody has answered, oldest first.
+    pub(crate) questions: VecDeque<Ticket>,
 }
 
 struct Conn {
@@ -86,6 +88,7 @@ impl World {
             closed: VecDeque::new(),
             touched: Vec::new(),
             answer: None,
+            questions: VecDeque::new(),
         }
     }
 
@@ -222,6 +225,18 @@ impl World {
         .collect()
     }
 
+    /// How long the packets are that were received since the last look.
+    pub(crate) fn lengths(&mut self, conn: ConnId) -> Vec<usize> {
+        let left = |world: &mut Self| world.conn(conn).received.len();
+        let mut before = left(self);
+        let mut lengths = Vec::new();
+        while self.next(conn).is_some() {
+            lengths.push(before - left(self));
+            before = left(self);
+        }
+        lengths
+    }
+
     /// The next packet received.
     pub(crate) fn next(&mut self, conn: ConnId) -> Option<Got> {
         let conn = self.conn(conn);
@@ -279,6 +294,12 @@ impl World {
         let _ = self.handle(Event::Ordered { request, command });
         self.run();
         self.answer.take().expect("every command is answered")
+    }
+
+    /// Rules on a question.
+    pub(crate) fn rule(&mut self, ticket: Ticket, verdict: Verdict) {
+        let _ = self.handle(Event::Ruled { ticket, verdict });
+        self.run();
     }
 
     pub(crate) fn wait(&mut self, time: Duration) {
@@ -412,7 +433,7 @@ impl World {
                     resumed.push(*conn);
                 }
                 Action::Timer { at } => self.timer = Some(*at),
-                Action::Consult { .. } => panic!("a question that nobody answers"),
+                Action::Consult { ticket, .. } => self.questions.push_back(*ticket),
                 Action::Answer { answer, .. } => self.answer = Some(answer.clone()),
             }
         }
