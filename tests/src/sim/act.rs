@@ -170,7 +170,7 @@ impl World {
         }
         let version = self.clients[client].persona.version;
         let packet_id = self.clients[client].free_id();
-        let bytes = packets::subscribe(&mut self.dice, packet_id, version);
+        let bytes = packets::subscribe(&mut self.dice, self.plan.shares, packet_id, version);
         self.say(client, &bytes);
         Ok(())
     }

@@ -19,6 +19,7 @@ const FILTERS: &[&str] = &[
     "a", "a", "b", "a/b", "a/b/c", "a/+", "+/b", "+", "#", "#", "a/#", "+/+", "+/+/c", "/+",
     "a/+/#", "$x/#", "$x/+", "/#", "a//c",
 ];
+const SHARED_FILTERS: &[&str] = &["$share/g/a", "$share/g/#", "$share/h/a/+", "$share/g/a/b"];
 const RARE_FILTERS: &[&str] = &["$SYS/#", "a/b/c/d/e", "+/#"];
 const SECONDS: &[u32] = &[0, 1, 1, 5, 60, 3600, u32::MAX];
 
@@ -211,7 +212,12 @@ pub(super) fn publish(
     encode(&ClientPacket::Publish(publish), version)
 }
 
-pub(super) fn subscribe(dice: &mut Dice, packet_id: PacketId, version: Version) -> Vec<u8> {
+pub(super) fn subscribe(
+    dice: &mut Dice,
+    shares: bool,
+    packet_id: PacketId,
+    version: Version,
+) -> Vec<u8> {
     let mut section = PropertiesBuf::new();
     let identifier = dice
         .chance(40)
@@ -224,7 +230,10 @@ pub(super) fn subscribe(dice: &mut Dice, packet_id: PacketId, version: Version) 
     };
     let entries = (0..count)
         .map(|_| {
-            let filter = any_filter(dice);
+            let filter = match shares && dice.chance(30) {
+                true => TopicFilter::parse(dice.one(SHARED_FILTERS)).expect("a topic filter"),
+                false => any_filter(dice),
+            };
             let options = SubscribeOptions {
                 qos: any_qos(dice),
                 no_local: dice.chance(15) && filter.shared().is_none(),

@@ -122,6 +122,8 @@ pub struct Plan {
     pub(super) personas: Vec<Persona>,
     /// Payloads are padded to one of these lengths.
     pub(super) paddings: &'static [usize],
+    /// Clients use shared subscriptions.
+    pub(super) shares: bool,
     pub(super) steps: Vec<Step>,
 }
 
@@ -129,7 +131,8 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let config = settings::draw(&mut dice);
+        let shares = dice.chance(0);
+        let config = settings::draw(&mut dice, shares);
         let rates = settings::rates(&mut dice);
         let personas = personas(&mut dice);
         let paddings = dice.one(&[&[0, 10][..], &[0, 0, 10, 300], &[0, 10, 300, 5000]]);
@@ -164,6 +167,7 @@ impl Plan {
             rates,
             personas,
             paddings,
+            shares,
             steps,
         }
     }

@@ -1,10 +1,10 @@
 //! Configurations: the defaults, the compatible one, and limits drawn down to 1.
 
 use super::{dice::Dice, policy::Rates};
-use sanderling_core::config::{Config, DeliveryMode, Limits};
+use sanderling_core::config::{Config, DeliveryMode, Limits, SharedStrategy};
 use std::time::Duration;
 
-pub(super) fn draw(dice: &mut Dice) -> Config {
+pub(super) fn draw(dice: &mut Dice, shares: bool) -> Config {
     let mut config = if dice.chance(20) {
         Config::compat()
     } else {
@@ -14,6 +14,14 @@ pub(super) fn draw(dice: &mut Dice) -> Config {
     if dice.chance(30) {
         config.delivery_mode = DeliveryMode::Overlap;
     }
+    config.shared_strategy = dice.one(&[
+        SharedStrategy::RoundRobin,
+        SharedStrategy::Random,
+        SharedStrategy::Sticky,
+        SharedStrategy::HashPublisher,
+        SharedStrategy::HashTopic,
+        SharedStrategy::LeastLoaded,
+    ]);
     config.session_expiry_max_s = dice.one(&[u32::MAX, 7 * 24 * 3600, 3600, 10, 1, 0]);
     if dice.chance(20) {
         config.retry_interval = Some(Duration::from_secs(dice.one(&[1, 20])));
@@ -21,8 +29,9 @@ pub(super) fn draw(dice: &mut Dice) -> Config {
     // Each limit is left alone in most runs, so that one that is tight is not hidden behind another.
     let tightness = dice.one(&[0, 0, 15, 40]);
     limits(&mut config.limits, dice, tightness);
-    if config.delivery_mode == DeliveryMode::Overlap {
-        // Which of several copies of one message a full queue loses cannot be told from what hooks hear.
+    if shares || config.delivery_mode == DeliveryMode::Overlap {
+        // Which of several copies of one message a full queue loses, or in whose queue one for a group stands, cannot be
+        // told from what hooks hear.
         let Limits {
             queue_messages_max,
             queue_bytes_max,

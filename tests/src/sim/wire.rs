@@ -116,7 +116,7 @@ pub(super) struct Turn {
     pub(super) closes: Vec<(ConnId, Close)>,
     pub(super) resumes: Vec<ConnId>,
     pub(super) drains: Vec<ConnId>,
-    pub(super) consults: Vec<(Ticket, u16)>,
+    pub(super) consults: Vec<(Ticket, u16, [u8; 16])>,
     pub(super) answers: Vec<Answer>,
     pub(super) heard: Vec<Heard>,
     pub(super) flow: Flow,

@@ -216,10 +216,14 @@ impl World {
                     self.trace.order(|| format!("timer {at}"));
                     self.timer = Some(*at);
                 }
-                Action::Consult { ticket, hook, .. } => {
+                Action::Consult {
+                    ticket,
+                    hook,
+                    question,
+                } => {
                     self.trace.order(|| format!("consult {ticket} hook {hook}"));
                     self.questions.push(*ticket);
-                    turn.consults.push((*ticket, *hook));
+                    turn.consults.push((*ticket, *hook, question.link.entropy));
                 }
                 Action::Answer { answer, .. } => {
                     self.trace.order(|| format!("answer {answer:?}"));

@@ -49,8 +49,9 @@ impl Model {
     }
 
     /// Compares the broker's view with a recount.
-    pub(in super::super) fn recount(&self, view: View<'_>, tally: &mut Tally) -> Judged {
+    pub(in super::super) fn recount(&mut self, view: View<'_>, tally: &mut Tally) -> Judged {
         tally.check("I58");
+        self.settle_floating(view.statistics().messages_queued_current)?;
         let here: Vec<_> = self
             .sessions
             .iter()
@@ -61,11 +62,12 @@ impl Model {
             violated!("I28", "sessions are {there:?} and should be {here:?}");
         }
         let counters = view.statistics();
-        let queued: usize = self
-            .sessions
-            .values()
-            .map(|session| session.owed.len())
-            .sum();
+        let queued: usize = self.floating.len()
+            + self
+                .sessions
+                .values()
+                .map(|session| session.owed.len())
+                .sum::<usize>();
         if counters.messages_queued_current != queued as u64 {
             violated!(
                 "I03",
@@ -74,7 +76,8 @@ impl Model {
             );
         }
         let bytes: u64 = self.sessions.values().map(Session::queued_bytes).sum();
-        let weight = bytes + OVERHEAD_BYTES * queued as u64;
+        let owed = (queued - self.floating.len()) as u64;
+        let weight = bytes + OVERHEAD_BYTES * owed + self.floating_bytes();
         if counters.queued_bytes_current != weight {
             violated!(
                 "I58",
@@ -186,7 +189,9 @@ impl Model {
             tally.check("I23");
             let is_full =
                 self.conns[&id].unflushed >= u64::from(self.config.limits.outbound_bytes_max);
-            if has_chore || is_full {
+            // Known: a PUBREL of a 5.0 client that is given up makes room, and nothing is sent because of it.
+            let is_known = self.config.evict_awaiting_release && session.version == Version::V5;
+            if has_chore || is_full || is_known || self.may_hold_floating(client_id) {
                 continue;
             }
             let has_room = self.has_room(session);

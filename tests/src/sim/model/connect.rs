@@ -50,6 +50,8 @@ impl Model {
                 packet_bytes_max: u32::MAX,
                 receive_maximum: usize::from(u16::MAX),
                 held: None,
+                entropy: link.entropy,
+                asked_to_outlive: false,
                 waits_for: None,
                 successor: None,
                 aliases_in: BTreeMap::new(),
@@ -293,6 +295,7 @@ impl Model {
         conn.phase = Phase::Live;
         conn.client_id = client_id.to_owned();
         conn.receive_maximum = usize::from(receive_maximum);
+        conn.asked_to_outlive = connect.properties.session_expiry_interval().unwrap_or(0) > 0;
         conn.alias_maximum = connect.properties.topic_alias_maximum().unwrap_or(0);
         conn.keep_alive_ms =
             (connect.keep_alive_s > 0).then(|| u64::from(connect.keep_alive_s) * 1500);

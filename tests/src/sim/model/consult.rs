@@ -44,14 +44,16 @@ impl Model {
         packet: Vec<u8>,
         turn: &mut Turn,
     ) -> Judged {
-        // Several questions in one event are about several connections; the sets that ask tell them apart well enough.
-        let Some(at) = turn.consults.iter().position(|(_, asks)| *asks == hook) else {
+        let entropy = self.conn(id).entropy;
+        let mut consults = turn.consults.iter();
+        let at = consults.position(|(_, asks, about)| *asks == hook && *about == entropy);
+        let Some(at) = at else {
             violated!(
                 "R04",
                 "hook {hook} asks about {id}, and nobody is consulted"
             );
         };
-        let (ticket, _) = turn.consults.remove(at);
+        let (ticket, ..) = turn.consults.remove(at);
         if self.tickets.contains_key(&ticket) {
             violated!("R04", "question {ticket} is open already");
         }

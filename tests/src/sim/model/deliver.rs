@@ -32,76 +32,101 @@ impl Model {
         let Some(deliveries) = turn.deliveries.remove(&id) else {
             return Ok(());
         };
-        let conn = self.conn(id);
-        let (client_id, receive_maximum) = (conn.client_id.clone(), conn.receive_maximum);
+        let client_id = self.conn(id).client_id.clone();
         self.skip_too_large(&client_id, turn, tally);
+        let session = self.sessions.get(&client_id);
+        if session.is_none_or(|session| session.conn != Some(id)) {
+            violated!(
+                "I26",
+                "{id} has no session and is sent {:?}",
+                deliveries[0].1
+            );
+        }
+        for (_, mut delivery) in deliveries {
+            resolve_alias(self.conn(id), id, &mut delivery, tally)?;
+            self.match_delivery(id, &client_id, &delivery, tally)?;
+        }
+        Ok(())
+    }
+
+    fn match_delivery(
+        &mut self,
+        id: ConnId,
+        client_id: &str,
+        delivery: &Delivery,
+        tally: &mut Tally,
+    ) -> Judged {
         let now_ms = self.now_ms;
         let retry_ms = self
             .config
             .retry_interval
             .map(|every| every.as_millis() as u64);
         let inflight_max = usize::from(self.config.limits.inflight_max.max(1));
-        let (said, conns) = (&self.said, &mut self.conns);
-        let Some(session) = self
-            .sessions
-            .get_mut(&client_id)
-            .filter(|session| session.conn == Some(id))
-        else {
+        let receive_maximum = self.conn(id).receive_maximum;
+        let packet_id = delivery.packet_id.unwrap_or(0);
+        let session = self.session(client_id);
+        let again = session
+            .inflight
+            .iter()
+            .position(|flight| flight.packet_id == packet_id);
+        if let (Some(at), true) = (again, delivery.packet_id.is_some()) {
+            session.sent_again(at, delivery, now_ms, retry_ms, tally)?;
+        } else if session
+            .releasing
+            .iter()
+            .any(|release| release.packet_id == packet_id)
+        {
             violated!(
-                "I26",
-                "{id} has no session and is sent {:?}",
-                deliveries[0].1
+                "I18",
+                "identifier {packet_id} awaits PUBCOMP and is used on {id} again"
             );
-        };
-        for (_, mut delivery) in deliveries {
-            resolve_alias(conns.get_mut(&id), id, &mut delivery, tally)?;
-            let packet_id = delivery.packet_id.unwrap_or(0);
-            let again = session
-                .inflight
-                .iter()
-                .position(|flight| flight.packet_id == packet_id);
-            if let (Some(at), true) = (again, delivery.packet_id.is_some()) {
-                session.sent_again(at, &delivery, now_ms, retry_ms, tally)?;
-            } else {
-                if session
-                    .releasing
-                    .iter()
-                    .any(|release| release.packet_id == packet_id)
-                {
-                    violated!(
-                        "I18",
-                        "identifier {packet_id} awaits PUBCOMP and is used on {id} again"
-                    );
+        } else {
+            let is_v5 = session.version == Version::V5;
+            let copy = match session.take_owed(delivery, now_ms, tally)? {
+                Some(copy) => copy,
+                None => {
+                    let fits = |copy: &Copy| difference(copy, delivery, is_v5, now_ms).is_none();
+                    match self.take_floating(client_id, fits) {
+                        Some(copy) => {
+                            tally.check("I45");
+                            copy
+                        }
+                        None => return Err(self.explain(client_id, id, delivery)),
+                    }
                 }
-                let copy =
-                    session
-                        .take_owed(&delivery, now_ms, tally)
-                        .map_err(|mut violation| {
-                            let known = said.get(&delivery.payload);
-                            violation.what += &format!(
-                                " to {client_id:?} on {id}; the payload was published to {known:?}"
-                            );
-                            violation
-                        })?;
-                session.sent_first(copy, &delivery, now_ms, tally)?;
-            }
-            if delivery.qos != QoS::AtMostOnce {
-                check_window(session, receive_maximum, inflight_max, tally)?;
-            }
+            };
+            self.session(client_id)
+                .sent_first(copy, delivery, now_ms, tally)?;
+        }
+        if delivery.qos != QoS::AtMostOnce {
+            check_window(
+                self.session(client_id),
+                receive_maximum,
+                inflight_max,
+                tally,
+            )?;
         }
         Ok(())
+    }
+
+    fn explain(&self, client_id: &str, id: ConnId, delivery: &Delivery) -> Violation {
+        let mut violation = self.sessions[client_id].explain(delivery, self.now_ms);
+        let known = self.said.get(&delivery.payload);
+        violation.what +=
+            &format!(" to {client_id:?} on {id}; the payload was published to {known:?}");
+        violation
     }
 }
 
 /// Puts the topic name in the place of its alias. [MQTT-3.3.2-11] [MQTT-3.1.2-26]
 fn resolve_alias(
-    conn: Option<&mut Conn>,
+    conn: &mut Conn,
     id: ConnId,
     delivery: &mut Delivery,
     tally: &mut Tally,
 ) -> Judged {
     let alias = delivery.properties.as_properties().topic_alias();
-    let (Some(alias), Some(conn)) = (alias, conn) else {
+    let Some(alias) = alias else {
         return Ok(());
     };
     tally.check("I20");
@@ -206,13 +231,18 @@ impl Session {
     }
 
     /// Finds what a first delivery is a delivery of.
-    fn take_owed(&mut self, delivery: &Delivery, now_ms: u64, tally: &mut Tally) -> Judged<Copy> {
+    fn take_owed(
+        &mut self,
+        delivery: &Delivery,
+        now_ms: u64,
+        tally: &mut Tally,
+    ) -> Judged<Option<Copy>> {
         let is_v5 = self.version == Version::V5;
         let fits = |copy: &Copy| difference(copy, delivery, is_v5, now_ms).is_none();
         if let Some(at) = self.owed.iter().position(fits) {
             let copy = self.owed.remove(at);
             self.check_live(&copy, now_ms, tally)?;
-            return Ok(copy);
+            return Ok(Some(copy));
         }
         for replay in &mut self.replays {
             for at in 0..replay.messages.len() {
@@ -223,7 +253,7 @@ impl Session {
                     retain: true,
                     identifiers: replay.identifier.into_iter().collect(),
                     was_away: false,
-                    was_before_5: false,
+                    shared: None,
                     is_new: false,
                 };
                 if difference(&copy, delivery, is_v5, now_ms).is_none() {
@@ -233,11 +263,11 @@ impl Session {
                     if copy.message.is_expired(now_ms) {
                         violated!("I34", "an expired retained message is sent: {delivery:?}");
                     }
-                    return Ok(copy);
+                    return Ok(Some(copy));
                 }
             }
         }
-        Err(self.explain(delivery, now_ms))
+        Ok(None)
     }
 
     /// The order of acceptance is the order of delivery. [MQTT-4.6.0-6] [MQTT-3.3.2-5]
@@ -359,10 +389,7 @@ fn difference(
     }
     let mut identifiers: Vec<_> = properties.subscription_identifiers().collect();
     identifiers.sort_unstable();
-    identifiers.dedup();
-    // A session that spoke an older version when the message was routed has no identifiers to show.
-    let is_excused = copy.was_before_5 && identifiers.is_empty();
-    if identifiers != copy.identifiers && !is_excused {
+    if identifiers != copy.identifiers {
         return Some((
             "I16",
             format!("subscription identifiers {:?}", copy.identifiers),

@@ -28,7 +28,17 @@ impl Model {
                 continue;
             };
             self.dropped[qos as usize] += 1;
+            if why == DropCause::SessionEnded {
+                tally.check("I45");
+                tally.sometimes("a message of a group is lost with a session");
+                self.lost_shared.push((topic, qos));
+                continue;
+            }
+            let now_ms = self.now_ms;
             if self.ended.contains(&client_id) {
+                if why == DropCause::Expired {
+                    self.lost_shared.push((topic, qos));
+                }
                 continue;
             }
             tally.check("I03");
@@ -44,8 +54,9 @@ impl Model {
                 .conn
                 .is_some_and(|id| self.conns[&id].alias_maximum > 0);
             let is_output_full = unflushed >= u64::from(self.config.limits.outbound_bytes_max);
-            let (now_ms, queues_qos0) = (self.now_ms, self.config.queue_qos0);
+            let queues_qos0 = self.config.queue_qos0;
             let limits = self.config.limits.clone();
+            let is_relaxed = self.may_hold_floating(&client_id);
             let session = self.session(&client_id);
             let is_away = session.conn.is_none();
             // Known: an alias is longer than a short topic name, and the name alone is not tried.
@@ -57,7 +68,7 @@ impl Model {
                 DropCause::QueueFull => {
                     tally.check("I21");
                     tally.sometimes("a queue is full");
-                    session.take_victim(&topic, qos, &limits, total)
+                    session.take_victim(&topic, qos, &limits, total, is_relaxed)
                 }
                 DropCause::Expired => {
                     tally.check("I49");
@@ -80,13 +91,21 @@ impl Model {
                         copy.qos == QoS::AtMostOnce && copy.is_new && (is_output_full || is_away)
                     })
                 }
-                DropCause::SessionEnded => None,
+                DropCause::SessionEnded => unreachable!("it was set aside"),
                 DropCause::TooLarge => {
                     tally.check("I19");
                     tally.sometimes("a message is too large for a client");
                     session.take_too_large(&topic, qos, packet_bytes_max, now_ms)
                 }
             };
+            // What was sent to a group stands in some member's queue and is lost like anything else there.
+            let found = found.or_else(|| {
+                self.take_floating(&client_id, |copy| {
+                    copy.message.topic == topic
+                        && copy.qos == qos
+                        && (why != DropCause::Expired || copy.message.is_expired(now_ms))
+                })
+            });
             let Some(copy) = found else {
                 let session = &self.sessions[&client_id];
                 violated!(
@@ -102,10 +121,8 @@ impl Model {
 
     /// What all queues weighed together at most during this event.
     fn queued_bytes_at_most(&self) -> u64 {
-        self.sessions
-            .values()
-            .map(Session::queued_bytes_at_most)
-            .sum()
+        let sessions = self.sessions.values().map(Session::queued_bytes_at_most);
+        sessions.sum::<u64>() + self.floating_bytes()
     }
 }
 
@@ -168,14 +185,30 @@ impl Session {
     }
 
     /// A full queue loses the oldest QoS 0 message; if there is none, the new one if that is QoS 0, else the oldest.
-    fn take_victim(&mut self, topic: &str, qos: QoS, limits: &Limits, total: u64) -> Option<Copy> {
+    fn take_victim(
+        &mut self,
+        topic: &str,
+        qos: QoS,
+        limits: &Limits,
+        total: u64,
+        is_relaxed: bool,
+    ) -> Option<Copy> {
         let peak = self.owed.len() + self.delivered_now;
         let too_many = limits.queue_messages_max > 0 && peak > limits.queue_messages_max as usize;
         let bytes = self.queued_bytes_at_most();
-        if !too_many && bytes <= limits.queue_bytes_max && total <= limits.queue_bytes_total_max {
+        if !is_relaxed
+            && !too_many
+            && bytes <= limits.queue_bytes_max
+            && total <= limits.queue_bytes_total_max
+        {
             return None;
         }
         let fits = |copy: &Copy| copy.message.topic == topic && copy.qos == qos;
+        if is_relaxed {
+            // What was sent to a group may stand in this queue or not; then only that something is lost is known.
+            let at = self.owed.iter().position(fits)?;
+            return Some(self.owed.remove(at));
+        }
         // One that fits into no queue is lost itself.
         let hopeless = |copy: &Copy| {
             copy.is_new && copy.message.bytes() + OVERHEAD_BYTES > limits.queue_bytes_max
@@ -237,7 +270,7 @@ impl Session {
                     retain: true,
                     identifiers: replay.identifier.into_iter().collect(),
                     was_away: false,
-                    was_before_5: false,
+                    shared: None,
                     is_new: false,
                 };
                 if message.topic == topic && copy.qos == qos && is_too_large(&copy) {

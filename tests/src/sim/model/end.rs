@@ -122,9 +122,10 @@ impl Model {
         tally: &mut Tally,
     ) -> Judged {
         let cap = self.config.session_expiry_max_s;
+        let asked_to_outlive = self.conn(id).asked_to_outlive;
         let session = self.session_of(id);
         if let Some(asked) = disconnect.properties.session_expiry_interval() {
-            if session.expiry_s == Some(0) && asked > 0 {
+            if !asked_to_outlive && asked > 0 {
                 tally.sometimes("DISCONNECT raises an expiry interval of 0");
                 return self.refuse(id, &[ReasonCode::PROTOCOL_ERROR], turn, tally);
             }
@@ -252,7 +253,9 @@ impl Model {
             self.publish_will(client_id, will, tally)?;
         }
         tally.check("I30");
-        self.sessions.remove(client_id);
+        let session = self.sessions.remove(client_id);
+        let flights = session.into_iter().flat_map(|session| session.inflight);
+        self.release_shared(flights.map(|flight| flight.copy).collect(), tally);
         self.ended.push(client_id.to_owned());
         Ok(())
     }

@@ -13,6 +13,7 @@ mod end;
 mod matching;
 mod publish;
 mod session;
+mod share;
 mod subscribe;
 mod takeover;
 mod time;
@@ -27,7 +28,7 @@ use sanderling_core::{
     broker::{Answer, Command, Event, Flow},
     config::Config,
     id::{ConnId, Ticket},
-    packet::{ClientPacket, Version},
+    packet::{ClientPacket, QoS, Version},
     reason::ReasonCode,
 };
 use session::{Message, Session};
@@ -69,6 +70,10 @@ pub(super) struct Model {
     retained: BTreeMap<String, Rc<Message>>,
     accepted: u64,
     tickets: BTreeMap<Ticket, consult::Asked>,
+    /// What one member of a group is owed.
+    floating: Vec<share::Floating>,
+    /// Topic and QoS of messages of groups that hooks heard are lost with a session, during this event.
+    lost_shared: Vec<(String, QoS)>,
     pub(super) is_draining: bool,
     /// Messages lost for one receiver, by QoS, as the hooks heard.
     dropped: [u64; 3],
@@ -97,6 +102,10 @@ struct Conn {
     /// What the client takes at one time on this connection. [MQTT-3.3.4-9]
     receive_maximum: usize,
     held: Option<Ticket>,
+    /// What the driver gave it; questions carry it too.
+    entropy: [u8; 16],
+    /// Its CONNECT gave an expiry interval above 0.
+    asked_to_outlive: bool,
     /// While it waits: the connection it waits for, and its CONNECT.
     waits_for: Option<(ConnId, Vec<u8>)>,
     /// Who waits for its session.
@@ -131,6 +140,8 @@ impl Model {
             retained: BTreeMap::new(),
             accepted: 0,
             tickets: BTreeMap::new(),
+            floating: Vec::new(),
+            lost_shared: Vec::new(),
             is_draining: false,
             dropped: [0; 3],
             ended: Vec::new(),

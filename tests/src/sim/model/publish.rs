@@ -6,6 +6,7 @@ use super::{
     consult::Subject,
     matching::{levels, matches},
     session::{Copy, Message, forwarded},
+    share::shared_path,
     violated,
 };
 use crate::sim::{
@@ -232,6 +233,7 @@ impl Model {
         for client_id in client_ids {
             copies += self.owe(&client_id, &message, tally);
         }
+        copies += self.float(&message, tally);
         Ok(copies)
     }
 
@@ -239,19 +241,16 @@ impl Model {
     fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
         tally.check("I31");
         let topic = &message.topic;
-        if !message.payload.is_empty() && self.refusals_to_retain > 0 {
+        let is_refused = !message.payload.is_empty() && self.refusals_to_retain > 0;
+        if is_refused {
             self.refusals_to_retain -= 1;
             tally.sometimes("a message cannot be retained");
-            if self.retained.contains_key(topic) {
-                // Known: room is sought for both, the new message and the one that it replaces.
-                tally.sometimes("known: a retained message is not replaced");
-            } else if self.has_room_to_retain(message) {
+            if self.has_room_to_retain(message) {
                 violated!(
                     "I31",
                     "there is room, and a message is not retained: {message:?}"
                 );
             }
-            return Ok(());
         }
         // What is replaced is not sent to anybody any more.
         for session in self.sessions.values_mut() {
@@ -259,7 +258,8 @@ impl Model {
                 replay.messages.retain(|old| old.topic != *topic);
             }
         }
-        if message.payload.is_empty() {
+        if message.payload.is_empty() || is_refused {
+            // None is better than one that is not the last.
             self.retained.remove(topic);
         } else {
             self.retained.insert(topic.clone(), Rc::clone(message));
@@ -289,6 +289,9 @@ impl Model {
         let mut matching: Vec<_> = Vec::new();
         for (filter, subscription) in &session.subscriptions {
             tally.check("I40");
+            if shared_path(filter).is_some() {
+                continue;
+            }
             if !matches(filter, &message.topic) {
                 continue;
             }
@@ -316,15 +319,14 @@ impl Model {
             let keeps_retain = group.iter().any(|(options, _)| options.retain_as_published);
             let mut identifiers: Vec<_> = group.iter().filter_map(|(_, id)| *id).collect();
             identifiers.sort_unstable();
-            identifiers.dedup();
             let copy = Copy {
                 message: Rc::clone(message),
                 qos: message.qos.min(granted),
                 retain: message.retain && keeps_retain,
                 identifiers,
                 was_away: session.conn.is_none(),
-                was_before_5: session.conn.is_some() && session.version != Version::V5,
                 is_new: true,
+                shared: None,
             };
             session.owed.push(copy);
         }

@@ -64,12 +64,12 @@ pub(super) struct Copy {
     pub(super) message: Rc<Message>,
     pub(super) qos: QoS,
     pub(super) retain: bool,
-    /// In ascending order, each once.
+    /// In ascending order; one that several subscriptions have stands several times. [MQTT 5.0, 3.3.4]
     pub(super) identifiers: Vec<u32>,
     /// The session had no connection when it was routed.
     pub(super) was_away: bool,
-    /// The session was connected with 3.1 or 3.1.1 then.
-    pub(super) was_before_5: bool,
+    /// The shared filter it was routed by.
+    pub(super) shared: Option<Rc<str>>,
     /// It was routed in the present event.
     pub(super) is_new: bool,
 }

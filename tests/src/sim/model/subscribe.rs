@@ -5,6 +5,7 @@ use super::{
     consult::{Subject, refusal},
     matching::{levels, matches},
     session::{Replay, Subscription},
+    share::shared_path,
     violated,
 };
 use crate::sim::{
@@ -37,9 +38,8 @@ impl Model {
         }
         let levels_max = usize::from(self.config.limits.topic_levels_max);
         let grants = subscribe.entries.iter().map(|entry| {
-            if entry.filter.as_str().starts_with("$share/") {
-                Err(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
-            } else if levels(entry.filter.as_str()) > levels_max {
+            let filter = entry.filter.as_str();
+            if levels(shared_path(filter).unwrap_or(filter)) > levels_max {
                 Err(ReasonCode::TOPIC_FILTER_INVALID)
             } else {
                 Ok(entry.options.qos)
@@ -164,8 +164,9 @@ impl Model {
                 identifier,
             },
         );
-        session.replays.retain(|replay| replay.filter != filter);
         let replays = match options.retain_handling {
+            // A group gets none. [MQTT 5.0, 4.8.2]
+            _ if shared_path(filter).is_some() => false,
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
@@ -181,6 +182,12 @@ impl Model {
             .collect();
         if !messages.is_empty() {
             tally.check("I32");
+        }
+        if replays {
+            // A replay that is not through begins anew; one that is not asked for again goes on.
+            self.session(&client_id)
+                .replays
+                .retain(|replay| replay.filter != filter);
         }
         if replays && !messages.is_empty() {
             let replay = Replay {
