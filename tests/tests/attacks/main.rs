@@ -5,6 +5,7 @@
 //! is shown over the drivers that ship.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod accounts;
 mod cost;
 mod flow;
 mod got;
