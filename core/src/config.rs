@@ -105,6 +105,9 @@ pub struct Limits {
     /// Bytes sent to one connection that the network has not taken yet: from so many on nothing is added but answers.
     /// QoS 0 is dropped then, QoS 1 and 2 wait in the queue.
     pub outbound_bytes_max: u32,
+    /// Bytes of answers to one connection that the network has not taken yet: from so many on it is not read, so that
+    /// TCP slows it down. Its keep alive goes on.
+    pub answer_bytes_max: u32,
     /// Retained messages.
     pub retained_messages_max: u32,
     /// Bytes of retained messages.
@@ -137,6 +140,7 @@ impl Default for Limits {
             queue_bytes_max: 64 << 20,
             queue_bytes_total_max: 4 << 30,
             outbound_bytes_max: 1 << 20,
+            answer_bytes_max: 256 << 10,
             retained_messages_max: 10_000_000,
             retained_bytes_max: 4 << 30,
             hook_commands_max: 1024,

@@ -65,6 +65,8 @@ pub(crate) struct Live {
     pub(crate) asked_to_outlive: bool,
     /// The question that holds it: nothing is read so long.
     pub(crate) held: Option<Ticket>,
+    /// It does not take its answers: nothing is read until it does.
+    pub(crate) throttled: bool,
     /// The connection that waits to take the session over.
     pub(crate) successor: Option<ConnId>,
 }

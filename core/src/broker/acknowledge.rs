@@ -23,7 +23,8 @@ impl Broker {
     /// The client has a QoS 2 message, or refuses it. [MQTT-4.3.3-4] [MQTT-4.3.3-5]
     pub(super) fn on_pubrec(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
         let now = self.state.now;
-        let evicts = self.state.config.evict_awaiting_release;
+        let is_older = self.state.live(conn).version != Version::V5;
+        let evicts = self.state.config.evict_awaiting_release && is_older;
         let releasing_max = self.state.config.limits.awaiting_release_max;
         let outbound = &mut self.state.session_of(conn).outbound;
         if ack.reason.is_error() {
@@ -38,7 +39,7 @@ impl Broker {
         }
         let packet = ServerPacket::PubRel(answer(ack.packet_id, known));
         self.state.send(conn, &packet, actions);
-        if self.state.live(conn).version != Version::V5 {
+        if is_older {
             // [F1] The window of the older versions reopens here.
             self.go_on(conn, actions);
         }

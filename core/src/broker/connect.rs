@@ -319,6 +319,7 @@ impl Broker {
             last_received: now,
             asked_to_outlive: connect.properties.session_expiry_interval().unwrap_or(0) > 0,
             held: None,
+            throttled: false,
             successor: None,
         };
         self.set_phase(conn, Phase::Live(live));

@@ -204,7 +204,7 @@ impl Broker {
             .get(conn)
             .map(|connection| &connection.phase)
         {
-            Some(Phase::Live(live)) => live.held.is_none(),
+            Some(Phase::Live(live)) => live.held.is_none() && !live.throttled,
             Some(Phase::Authenticating) => true,
             _ => false,
         };

@@ -329,14 +329,13 @@ impl State {
             (None, None) => Alias::None,
         };
         let encoded = form::encode(Form { alias, ..form }, message, now, actions);
-        if !matches!(alias, Alias::Binds(_)) {
-            return encoded;
-        }
-        if encoded.bytes > bytes_max {
-            // Three bytes less may be what it takes.
+        if encoded.bytes > bytes_max && alias != Alias::None {
+            // Without the alias it is three bytes less, or a very short name less.
             return form::encode(form, message, now, actions);
         }
-        aliases.bind(message.topic);
+        if matches!(alias, Alias::Binds(_)) {
+            aliases.bind(message.topic);
+        }
         encoded
     }
 }

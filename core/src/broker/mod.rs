@@ -150,13 +150,25 @@ impl Broker {
         match connection.live_mut() {
             Some(live) => {
                 assert!(
-                    live.held.is_none(),
+                    live.held.is_none() && !live.throttled,
                     "a packet of connection {conn}, which is held"
                 );
                 live.last_received = now;
             }
             None => return self.on_early_packet(conn, packet, actions),
         }
+        match self.on_live_packet(conn, packet, actions) {
+            Flow::Continue if self.state.throttles(conn) => Flow::Hold,
+            flow => flow,
+        }
+    }
+
+    fn on_live_packet(
+        &mut self,
+        conn: ConnId,
+        packet: ClientPacket<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
         match packet {
             ClientPacket::Publish(publish) => return self.on_publish(conn, &publish, actions),
             ClientPacket::PubAck(ack) => self.on_puback(conn, ack, actions),

@@ -2,7 +2,7 @@
 //! [MQTT 5.0, 4.4 and 4.9]
 
 use super::{
-    Actions, Broker, DropCause, Flow, Target,
+    Action, Actions, Broker, DropCause, Flow, Target,
     form::{Alias, Encoded, Form},
     state::State,
 };
@@ -194,7 +194,35 @@ impl Broker {
             );
         };
         hot.outbound_bytes = left;
+        hot.answer_bytes = hot.answer_bytes.min(left);
+        if hot.answer_bytes < self.state.config.limits.answer_bytes_max.max(1) {
+            self.read_on(conn, actions);
+        }
         self.state.pump(number, actions);
         Flow::Continue
+    }
+
+    /// A connection that had not taken its answers has taken enough of them.
+    fn read_on(&mut self, conn: ConnId, actions: &mut Actions) {
+        let live = self.state.live_mut(conn);
+        if core::mem::take(&mut live.throttled) && live.held.is_none() {
+            actions.push(Action::Resume { conn });
+        }
+    }
+}
+
+impl State {
+    /// Stops reading from a connection that does not take its answers. True if it is so.
+    pub(super) fn throttles(&mut self, conn: ConnId) -> bool {
+        let answer_bytes_max = self.config.limits.answer_bytes_max;
+        let Some(live) = self
+            .connections
+            .get_mut(conn)
+            .and_then(|one| one.live_mut())
+        else {
+            return false;
+        };
+        live.throttled = self.hot[live.session as usize].answer_bytes >= answer_bytes_max.max(1);
+        live.throttled
     }
 }

@@ -81,13 +81,15 @@ pub(crate) enum Due {
     Retry(u32),
 }
 
-/// The part of a session that a fan-out reads: six of them share two cache lines.
+/// The part of a session that a fan-out reads: two share a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hot {
     /// Meaningful while `online`.
     pub(crate) conn: ConnId,
     /// Bytes sent to the connection and not flushed.
     pub(crate) outbound_bytes: u32,
+    /// How much of it are answers, at most.
+    pub(crate) answer_bytes: u32,
     /// The client's Maximum Packet Size.
     pub(crate) packet_bytes_max: u32,
     /// The last message routed to it, and its place among the receivers then.
@@ -108,6 +110,7 @@ impl Hot {
             generation: 0,
         },
         outbound_bytes: 0,
+        answer_bytes: 0,
         packet_bytes_max: PACKET_BYTES_MAX,
         route: 0,
         receiver: 0,
@@ -334,6 +337,7 @@ impl State {
         let bytes = self.send_unaccounted(conn, version, packet, actions);
         let hot = &mut self.hot[session as usize];
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(bytes);
+        hot.answer_bytes = hot.answer_bytes.saturating_add(bytes);
     }
 
     /// Sends to a connection that has no session, or none any more.

@@ -4,7 +4,7 @@
 //! the newer one first. So what the older one has received is read before the session goes over: its DISCONNECT counts,
 //! and its messages keep their order. The newer connection waits, held, until the driver reports `Drained`.
 
-use super::{Action, Actions, Broker, Flow};
+use super::{Action, Actions, Broker, Flow, state::Due};
 use crate::{
     codec,
     connection::Phase,
@@ -45,6 +45,7 @@ impl Broker {
                 packet,
             },
         );
+        self.wait_no_longer_than_connect(conn);
         let rival = self.state.live_mut(old).successor.replace(conn);
         match rival {
             // Of two that wait, the later takes over.
@@ -52,6 +53,21 @@ impl Broker {
             None => actions.push(Action::Drain { conn: old }),
         }
         Flow::Hold
+    }
+
+    /// A driver that never reports `Drained` must not hold a client for ever. The deadline may have passed while a hook
+    /// was asked.
+    fn wait_no_longer_than_connect(&mut self, conn: ConnId) {
+        let Some(connection) = self.state.connections.get(conn) else {
+            return;
+        };
+        if connection.timer.is_none() {
+            let at = self.state.now + self.state.config.limits.connect_deadline;
+            let timer = self.state.set_timer(at, Due::Connect(conn));
+            if let Some(connection) = self.state.connections.get_mut(conn) {
+                connection.timer = Some(timer);
+            }
+        }
     }
 
     fn in_use_by(&self, client_id: &str) -> Option<ConnId> {

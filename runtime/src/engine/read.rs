@@ -39,6 +39,11 @@ impl<S: Socket> Engine<S> {
                 return Pulled::Ended;
             };
             if !goes_on {
+                // What is held is not read to its end; of one that is broken, no flush will resume it.
+                if connection.writing == Writing::Broken && connection.held {
+                    self.end(conn, CloseCause::Failed);
+                    return Pulled::Ended;
+                }
                 return Pulled::Later;
             }
             let cause = match connection.socket.read(buffer) {

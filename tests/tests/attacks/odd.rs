@@ -55,6 +55,7 @@ const LIMITS: &[(&str, Set)] = &[
         l.queue_bytes_total_max = n.into()
     }),
     ("outbound_bytes_max", |l, n| l.outbound_bytes_max = n),
+    ("answer_bytes_max", |l, n| l.answer_bytes_max = n),
     ("retained_messages_max", |l, n| l.retained_messages_max = n),
     ("retained_bytes_max", |l, n| l.retained_bytes_max = n.into()),
     ("hook_commands_max", |l, n| l.hook_commands_max = n),

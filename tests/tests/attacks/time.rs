@@ -213,3 +213,24 @@ fn a43_the_longest_expiry_interval_of_a_message_counts_down() {
     world.send(reader, &packets::subscribe(["t"], QoS::AtMostOnce));
     assert_eq!(world.take(reader).len(), 1, "it has expired");
 }
+
+#[test]
+fn a46_a_client_that_asks_on_and_on_and_reads_no_answer_is_not_served_without_end() {
+    const ANSWERS_MAX: u32 = 10_000;
+    let mut world = World::new(Limits {
+        answer_bytes_max: ANSWERS_MAX,
+        ..Limits::default()
+    });
+    let stalled = world.client("stalled");
+    world.stall(stalled);
+    let question = packets::encoded(&publish("t", b"", QoS::AtLeastOnce, 1), Version::V5);
+    let many = question.repeat(1000);
+    for _ in 0..100 {
+        world.write(stalled, &many);
+    }
+    let waiting = world.broker.view().outbound_bytes(stalled);
+    assert!(
+        waiting.is_none_or(|bytes| bytes < 2 * ANSWERS_MAX),
+        "{waiting:?} bytes of answers wait"
+    );
+}
