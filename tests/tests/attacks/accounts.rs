@@ -1,4 +1,5 @@
-//! What is counted is what it costs: limits in bytes bound memory, not only numbers. (A46, A47, A52)
+//! What is counted is what it costs: limits in bytes bound memory, not only numbers. (A40, A46, A47,
+//! A52)
 
 use super::{
     packets::{ack, connect, properties, publish, resume, retained, subscribe},
@@ -11,7 +12,7 @@ use sanderling_core::{
     id::ConnId,
     packet::{ClientPacket, Connect, Property, QoS},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How many bytes of memory may stand behind a byte that is counted.
 const FACTOR: u64 = 3;
@@ -47,6 +48,41 @@ fn a47_a_queue_costs_about_what_it_is_counted_at() {
             "{cost} bytes, counted as {counted}: {topic}, {len} bytes"
         );
     }
+}
+
+#[test]
+fn a40_a_client_that_never_acknowledges_holds_its_window_and_its_queue_and_no_more() {
+    const WINDOW: u16 = 20;
+    const QUEUE_MAX: u64 = 100_000;
+    const BYTES: usize = 10_000;
+    let limits = Limits {
+        inflight_max: WINDOW,
+        queue_bytes_max: QUEUE_MAX,
+        ..Limits::default()
+    };
+    let mut world = World::new(limits);
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let (reader, _) = world.join(&resume("reader", &hour));
+    world.subscribe(reader, "t", QoS::ExactlyOnce);
+    world.discard(reader);
+    let publisher = world.client("publisher");
+    world.discard(publisher);
+    let taken = measure(|| {
+        for id in 1..=1000 {
+            let payload = vec![id as u8; BYTES];
+            world.send(publisher, &publish("t", &payload, QoS::AtLeastOnce, id));
+        }
+    });
+    let bound = u64::from(WINDOW) * BYTES as u64 + QUEUE_MAX;
+    let kept = u64::try_from(taken.bytes_current).unwrap();
+    assert!(
+        kept < bound + bound / 4,
+        "{kept} bytes are kept, {bound} are allowed"
+    );
+    assert!(world.statistics().messages_dropped[1] > 900);
+    world.drop_connection(reader);
+    world.wait(Duration::from_secs(3600));
+    assert_eq!(world.statistics().queued_bytes_current, 0);
 }
 
 #[test]
