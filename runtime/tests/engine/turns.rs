@@ -157,3 +157,32 @@ fn accepting_pauses_when_the_system_has_no_room() {
         world.turn(&[]);
     }
 }
+
+#[test]
+fn a_peer_that_takes_no_answers_is_not_read_any_further() {
+    const PINGS: usize = 100_000;
+    let limits = Limits {
+        answer_bytes_max: 1000,
+        ..Limits::default()
+    };
+    let mut world = World::new(Config {
+        limits,
+        ..Config::default()
+    });
+    let mut peer = world.connect("peer");
+    peer.wire.borrow_mut().room = 0;
+    for _ in 0..PINGS {
+        peer.send(&ClientPacket::PingReq);
+    }
+    world.turn(&[&peer]);
+    for _ in 0..10 {
+        world.rest();
+    }
+    let unread = peer.wire.borrow().sent.len();
+    assert!(unread > PINGS, "only {unread} bytes are left unread");
+    peer.wire.borrow_mut().room = usize::MAX;
+    world.engine.writable(peer.conn);
+    world.turn(&[]);
+    world.rest();
+    assert_eq!(peer.receive().len(), PINGS);
+}

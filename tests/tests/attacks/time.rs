@@ -234,3 +234,30 @@ fn a46_a_client_that_asks_on_and_on_and_reads_no_answer_is_not_served_without_en
         "{waiting:?} bytes of answers wait"
     );
 }
+
+#[test]
+fn a46_who_is_slowed_down_because_it_takes_no_answers_is_given_up_or_goes_on() {
+    const PINGS: usize = 10_000;
+    for comes_back in [false, true] {
+        let mut world = World::new(Limits {
+            answer_bytes_max: 100,
+            ..Limits::default()
+        });
+        let (conn, _) = world.join(&Connect {
+            keep_alive_s: 10,
+            ..connect("slow")
+        });
+        world.stall(conn);
+        world.write(conn, &[0xC0, 0].repeat(PINGS));
+        world.wait(SECOND * 10);
+        assert!(world.broker.view().outbound_bytes(conn).unwrap() <= 102);
+        if comes_back {
+            world.unstall(conn);
+            assert_eq!(world.take(conn), vec![Got::PingResp; PINGS]);
+        } else {
+            // Its keep alive has not been heard of since.
+            world.wait(SECOND * 5);
+            assert_eq!(world.statistics().sessions_active_current, 0);
+        }
+    }
+}
