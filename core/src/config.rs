@@ -85,6 +85,8 @@ pub struct Limits {
     pub sessions_max: u32,
     /// Subscriptions of one session; a filter beyond it is refused with 0x97.
     pub subscriptions_per_session_max: u32,
+    /// Bytes of the filters of one session, with 64 on top for each level.
+    pub subscription_bytes_per_session_max: u64,
     /// QoS 2 messages from one 5.0 client that await their PUBREL; it is told. The 65,535 packet identifiers bound
     /// older clients.
     pub receive_maximum: u16,
@@ -94,6 +96,8 @@ pub struct Limits {
     pub topic_aliases_to_client_max: u16,
     /// QoS 1 and 2 messages to one client that await their end; the client's Receive Maximum if that is lower.
     pub inflight_max: u16,
+    /// Bytes of messages to one client that are kept until they are acknowledged; beyond it they wait in the queue.
+    pub inflight_bytes_max: u64,
     /// QoS 2 messages to one 3.1 or 3.1.1 client between PUBREC and PUBCOMP; then the window counts as full.
     pub awaiting_release_max: u16,
     /// Messages queued for one session; 0 for no count limit.
@@ -131,10 +135,12 @@ impl Default for Limits {
             topic_levels_max: 128,
             sessions_max: 1_000_000,
             subscriptions_per_session_max: 100_000,
+            subscription_bytes_per_session_max: 64 << 20,
             receive_maximum: 1024,
             topic_alias_maximum: 16,
             topic_aliases_to_client_max: 16,
             inflight_max: 1024,
+            inflight_bytes_max: 64 << 20,
             awaiting_release_max: 1024,
             queue_messages_max: 0,
             queue_bytes_max: 64 << 20,

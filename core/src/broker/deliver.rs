@@ -215,7 +215,14 @@ impl State {
         qos == QoS::AtMostOnce && !self.sessions.get(number).queue.holds_qos0()
     }
 
+    /// True if one more message may go into flight.
     pub(super) fn has_room(&self, number: u32) -> bool {
+        let bytes_max = self.config.limits.inflight_bytes_max.max(1);
+        self.sessions.get(number).outbound.bytes() < bytes_max && self.has_window(number)
+    }
+
+    /// True if one more message may be unacknowledged on this connection.
+    pub(super) fn has_window(&self, number: u32) -> bool {
         let session = self.sessions.get(number);
         let limits = &self.config.limits;
         let releasing_max = match self.config.evict_awaiting_release {

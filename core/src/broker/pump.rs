@@ -52,7 +52,7 @@ impl State {
 
     /// What an earlier connection left unacknowledged, with DUP and the same identifiers. [MQTT-3.3.1-1]
     fn resend(&mut self, number: u32, budget: &mut u32, actions: &mut Actions) {
-        while *budget > 0 && self.may_send_now(number) && self.has_room(number) {
+        while *budget > 0 && self.may_send_now(number) && self.has_window(number) {
             *budget -= 1;
             let outbound = &mut self.sessions.get_mut(number).outbound;
             let Some(resend) = outbound.next_resend(self.now) else {

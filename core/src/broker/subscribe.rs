@@ -208,11 +208,16 @@ impl State {
         let number = self.live(conn).session;
         let filter = entry.filter;
         let subscriptions_max = self.config.limits.subscriptions_per_session_max as usize;
+        let bytes_max = self.config.limits.subscription_bytes_per_session_max;
+        let cost = cost_bytes(filter);
         let session = self.sessions.get_mut(number);
         let is_new = !session.subscriptions.contains_key(filter.as_str());
-        if is_new && session.subscriptions.len() >= subscriptions_max {
+        let is_full = session.subscriptions.len() >= subscriptions_max
+            || session.subscription_bytes + cost > bytes_max;
+        if is_new && is_full {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
+        session.subscription_bytes += if is_new { cost } else { 0 };
         let options = SubscribeOptions {
             qos,
             ..entry.options
@@ -276,6 +281,7 @@ impl State {
         if session.subscriptions.remove(filter.as_str()).is_none() {
             return false;
         }
+        session.subscription_bytes -= cost_bytes(filter);
         session
             .replays
             .retain(|replay| *replay.filter != *filter.as_str());
@@ -288,6 +294,12 @@ impl State {
         self.statistics.subscriptions_current -= 1;
         true
     }
+}
+
+/// What a filter counts for in the byte limit: itself, and a node of the index for each level.
+fn cost_bytes(filter: TopicFilter<'_>) -> u64 {
+    const LEVEL_BYTES: usize = 64;
+    (filter.as_str().len() + LEVEL_BYTES * topic::depth(filter.path())) as u64
 }
 
 /// The failures that SUBACK may carry. [MQTT 5.0, 3.9.3]

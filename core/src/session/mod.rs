@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) inflight_max: u16,
     /// By filter as the client wrote it; ordered, so that ending a session has one order.
     pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    /// What they count for in the byte limit.
+    pub(crate) subscription_bytes: u64,
     /// How many of them are shared.
     pub(crate) shared: u32,
     pub(crate) inbound: Inbound,
@@ -76,6 +78,7 @@ impl Session {
             expiry_s: 0,
             inflight_max: 1,
             subscriptions: BTreeMap::new(),
+            subscription_bytes: 0,
             shared: 0,
             inbound: Inbound::default(),
             outbound: Outbound::default(),

@@ -27,6 +27,8 @@ pub(crate) struct Window {
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
     inflight: VecDeque<Inflight>,
+    /// What the messages kept in `inflight` count for.
+    bytes: u64,
     /// Await PUBCOMP, each since the last PUBREL. [MQTT-4.3.3-5]
     releasing: VecDeque<(PacketId, Instant)>,
     /// The first of `inflight` that was not sent on this connection yet; all before it were.
@@ -89,6 +91,7 @@ impl Outbound {
             "S4: what was in flight goes out before anything new"
         );
         let packet_id = self.next_free()?;
+        self.bytes += kept_bytes(kept.as_ref());
         self.inflight.push_back(Inflight {
             packet_id,
             qos,
@@ -150,7 +153,9 @@ impl Outbound {
     /// Forgets the message that [`next_resend`](Self::next_resend) just gave out: it will not be sent. [MQTT-3.1.2-25]
     pub(crate) fn skip_resend(&mut self) {
         self.unsent_from -= 1;
-        self.inflight.remove(self.unsent_from);
+        if let Some(skipped) = self.inflight.remove(self.unsent_from) {
+            self.bytes -= kept_bytes(skipped.kept.as_ref());
+        }
     }
 
     /// The identifiers that await PUBCOMP, in order.
@@ -200,6 +205,11 @@ impl Outbound {
             .collect()
     }
 
+    /// What the messages in flight count for that are kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// How many messages are in flight.
     pub(crate) fn inflight(&self) -> usize {
         self.inflight.len()
@@ -208,6 +218,7 @@ impl Outbound {
     /// The messages in flight that were sent to groups, as far as they are kept. The session has ended.
     pub(crate) fn take_shared(&mut self) -> impl Iterator<Item = Queued> + use<> {
         let inflight = core::mem::take(&mut self.inflight);
+        self.bytes = 0;
         inflight
             .into_iter()
             .filter_map(|entry| entry.kept)
@@ -231,7 +242,9 @@ impl Outbound {
         if at < self.unsent_from {
             self.unsent_from -= 1;
         }
-        self.inflight.remove(at)
+        let removed = self.inflight.remove(at)?;
+        self.bytes -= kept_bytes(removed.kept.as_ref());
+        Some(removed)
     }
 
     fn next_free(&mut self) -> Option<PacketId> {
@@ -273,6 +286,10 @@ impl Outbound {
         self.free_run = u16::try_from(run).unwrap_or(u16::MAX);
         Some(())
     }
+}
+
+fn kept_bytes(kept: Option<&Queued>) -> u64 {
+    kept.map_or(0, |queued| queued.message.cost_bytes())
 }
 
 #[cfg(test)]

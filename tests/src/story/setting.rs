@@ -72,6 +72,10 @@ fn set(config: &mut Config, field: &str, value: &str) -> Result<(), String> {
         "authentication_steps_max" => limits.authentication_steps_max = number(value)?,
         "topic_alias_maximum" => limits.topic_alias_maximum = number(value)?,
         "topic_aliases_to_client_max" => limits.topic_aliases_to_client_max = number(value)?,
+        "inflight_bytes_max" => limits.inflight_bytes_max = number(value)?,
+        "subscription_bytes_per_session_max" => {
+            limits.subscription_bytes_per_session_max = number(value)?;
+        }
         "inflight_max" => limits.inflight_max = number(value)?,
         "awaiting_release_max" => limits.awaiting_release_max = number(value)?,
         "queue_messages_max" => limits.queue_messages_max = number(value)?,

@@ -45,6 +45,10 @@ const LIMITS: &[(&str, Set)] = &[
     ("topic_aliases_to_client_max", |l, n| {
         l.topic_aliases_to_client_max = n as u16
     }),
+    ("inflight_bytes_max", |l, n| l.inflight_bytes_max = n.into()),
+    ("subscription_bytes_per_session_max", |l, n| {
+        l.subscription_bytes_per_session_max = n.into()
+    }),
     ("inflight_max", |l, n| l.inflight_max = n as u16),
     ("awaiting_release_max", |l, n| {
         l.awaiting_release_max = n as u16
