@@ -13,7 +13,7 @@ use std::{
 /// Always run, however long it takes. Seeds that once failed come first.
 const FIRST: &[u64] = &[10, 90, 131];
 /// Run in their order as long as there is time, so that a fast build tries more of them.
-const MORE: u64 = 1500;
+const MORE: u64 = 6000;
 const TIME: Duration = Duration::from_secs(25);
 /// These are run however slow the machine.
 const LEAST: u64 = 60;

@@ -13,6 +13,7 @@ use std::{
 const USAGE: &str = "\
 simulate --seed N          one seed; a failure is made short and told in full
 simulate --seeds A..B      all seeds from A to B - 1
+simulate --first A..B      the same, until one fails
 simulate --minutes M       fresh seeds, until one fails or the time is over
 ";
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = match arguments[..] {
         ["--seed", seed] => number(seed).map(|seed| explore(seed..seed + 1, None)),
         ["--seeds", range] => seeds(range).map(|range| explore(range, None)),
+        ["--first", range] => seeds(range).map(first_failure),
         ["--minutes", minutes] => number(minutes).map(|minutes| {
             let time = Duration::from_secs(minutes * 60);
             explore(fresh_seed()..u64::MAX, Some(time))
@@ -61,6 +63,15 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 fn fresh_seed() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(0, |now| now.as_micros() as u64)
+}
+
+/// Tells the first failure in a line. False if there is one.
+fn first_failure(mut seeds: Range<u64>) -> bool {
+    let failure = seeds.find_map(|seed| run(&Plan::of(seed), 0).err());
+    if let Some(failure) = &failure {
+        println!("{failure}");
+    }
+    failure.is_none()
 }
 
 /// Runs seeds one after the other. False if one fails.

@@ -88,7 +88,7 @@ impl World {
 
     fn connect(&mut self, client: usize) -> Judged {
         let persona = self.clients[client].persona;
-        let form = ConnectForm::draw(&mut self.dice, &persona);
+        let form = ConnectForm::draw(&mut self.dice, &persona, self.plan.shares);
         if let Some(place) = self.line(client) {
             // Mostly the former connection is kept: few clients open two.
             match self.dice.below(10) {
@@ -132,7 +132,7 @@ impl World {
         let version = self.clients[client].persona.version;
         for _ in 0..self.dice.one(&[1, 1, 1, 2, 6]) {
             let (topic, qos) = (
-                packets::any_topic(&mut self.dice),
+                packets::any_topic(&mut self.dice, self.plan.shares),
                 packets::any_qos(&mut self.dice),
             );
             let retain = self.dice.chance(20);
@@ -178,7 +178,7 @@ impl World {
     fn unsubscribe(&mut self, client: usize) -> Judged {
         let version = self.clients[client].persona.version;
         let packet_id = self.clients[client].free_id();
-        let bytes = packets::unsubscribe(&mut self.dice, packet_id, version);
+        let bytes = packets::unsubscribe(&mut self.dice, self.plan.shares, packet_id, version);
         self.say(client, &bytes);
         Ok(())
     }
@@ -397,7 +397,7 @@ impl World {
             properties = PropertiesBuf::new();
         }
         let publication = Publication {
-            topic: packets::any_topic(&mut self.dice).into(),
+            topic: packets::any_topic(&mut self.dice, self.plan.shares).into(),
             payload: payload.into(),
             qos: packets::any_qos(&mut self.dice),
             retain: self.dice.chance(20),

@@ -19,7 +19,11 @@ const FILTERS: &[&str] = &[
     "a", "a", "b", "a/b", "a/b/c", "a/+", "+/b", "+", "#", "#", "a/#", "+/+", "+/+/c", "/+",
     "a/+/#", "$x/#", "$x/+", "/#", "a//c",
 ];
-const SHARED_FILTERS: &[&str] = &["$share/g/a", "$share/g/#", "$share/h/a/+", "$share/g/a/b"];
+/// No topic belongs to two groups, and no plain filter that is used beside them matches these topics: else it could not
+/// be told as what a message came.
+const SHARED_FILTERS: &[&str] = &["$share/g/s/a", "$share/h/s/b", "$share/g/t/#"];
+const SHARED_TOPICS: &[&str] = &["s/a", "s/b", "t", "t/x"];
+const FILTERS_BESIDE: &[&str] = &["a", "b", "a/b", "a/+", "a/#", "a//c", "$x/#", "/+"];
 const RARE_FILTERS: &[&str] = &["$SYS/#", "a/b/c/d/e", "+/#"];
 const SECONDS: &[u32] = &[0, 1, 1, 5, 60, 3600, u32::MAX];
 
@@ -46,7 +50,7 @@ pub(super) struct WillForm {
 }
 
 impl ConnectForm {
-    pub(super) fn draw(dice: &mut Dice, persona: &Persona) -> Self {
+    pub(super) fn draw(dice: &mut Dice, persona: &Persona, shares: bool) -> Self {
         let tight = persona.tight;
         Self {
             clean_start: dice.chance(persona.clean),
@@ -59,7 +63,7 @@ impl ConnectForm {
             alias_maximum: dice.chance(tight).then(|| dice.one(&[1, 2, 10])),
             authenticates: dice.chance(1),
             will: dice.chance(persona.will).then(|| WillForm {
-                topic: any_topic(dice),
+                topic: any_topic(dice, shares),
                 qos: any_qos(dice),
                 retain: dice.chance(30),
                 delay_s: dice.chance(50).then(|| dice.one(SECONDS)),
@@ -150,17 +154,21 @@ pub(super) fn encode(packet: &ClientPacket<'_>, version: Version) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn any_topic(dice: &mut Dice) -> &'static str {
+pub(super) fn any_topic(dice: &mut Dice, shares: bool) -> &'static str {
+    if shares && dice.chance(40) {
+        return dice.one(SHARED_TOPICS);
+    }
     match dice.chance(3) {
         true => dice.one(RARE_TOPICS),
         false => dice.one(TOPICS),
     }
 }
 
-fn any_filter(dice: &mut Dice) -> TopicFilter<'static> {
-    let filter = match dice.chance(5) {
-        true => dice.one(RARE_FILTERS),
-        false => dice.one(FILTERS),
+fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
+    let filter = match (shares, dice.chance(5)) {
+        (true, _) => dice.one(FILTERS_BESIDE),
+        (false, true) => dice.one(RARE_FILTERS),
+        (false, false) => dice.one(FILTERS),
     };
     TopicFilter::parse(filter).expect("a topic filter")
 }
@@ -230,9 +238,9 @@ pub(super) fn subscribe(
     };
     let entries = (0..count)
         .map(|_| {
-            let filter = match shares && dice.chance(30) {
+            let filter = match shares && dice.chance(50) {
                 true => TopicFilter::parse(dice.one(SHARED_FILTERS)).expect("a topic filter"),
-                false => any_filter(dice),
+                false => any_filter(dice, shares),
             };
             let options = SubscribeOptions {
                 qos: any_qos(dice),
@@ -257,13 +265,18 @@ pub(super) fn subscribe(
 }
 
 /// One filter with all options as usual.
-pub(super) fn unsubscribe(dice: &mut Dice, packet_id: PacketId, version: Version) -> Vec<u8> {
+pub(super) fn unsubscribe(
+    dice: &mut Dice,
+    shares: bool,
+    packet_id: PacketId,
+    version: Version,
+) -> Vec<u8> {
     let count = if dice.chance(80) {
         1
     } else {
         1 + dice.below(4)
     };
-    let filters = (0..count).map(|_| any_filter(dice)).collect();
+    let filters = (0..count).map(|_| any_filter(dice, shares)).collect();
     let unsubscribe = Unsubscribe {
         packet_id,
         filters,
@@ -330,7 +343,7 @@ pub(super) fn garbage(dice: &mut Dice, persona: &Persona) -> Vec<u8> {
     let id = PacketId::new(1 + dice.below(4) as u16).expect("not 0");
     match dice.below(8) {
         0 => (0..1 + dice.below(40)).map(|_| dice.roll() as u8).collect(),
-        1 => ConnectForm::draw(dice, persona).encode(persona, b"again"),
+        1 => ConnectForm::draw(dice, persona, false).encode(persona, b"again"),
         2 if version == Version::V5 => {
             let mut section = PropertiesBuf::new();
             put(&mut section, Some(Property::AuthenticationMethod("m")));

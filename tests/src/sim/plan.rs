@@ -131,7 +131,7 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let shares = dice.chance(0);
+        let shares = dice.chance(25);
         let config = settings::draw(&mut dice, shares);
         let rates = settings::rates(&mut dice);
         let personas = personas(&mut dice);

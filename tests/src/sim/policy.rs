@@ -60,6 +60,7 @@ impl Policy {
             ReasonCode(5),
             ReasonCode(4),
             ReasonCode::BANNED,
+            ReasonCode::SUCCESS,
         ];
         self.rules(hook, connect.client_id.as_bytes(), &refusals)
     }

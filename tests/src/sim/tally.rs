@@ -76,6 +76,7 @@ pub const INVARIANTS: &[(&str, &str)] = &[
     ("I37", "a will comes when its delay or its session ends"),
     ("I40", "filters match as the standard says"),
     ("I43", "what a hook refuses has no effect"),
+    ("I45", "a message of a group goes to one member"),
     (
         "I48",
         "a silent client is disconnected in time, and no other",

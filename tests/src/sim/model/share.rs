@@ -163,6 +163,9 @@ impl Model {
             excess -= 1;
         }
         self.lost_shared.clear();
+        if excess > 0 && self.floating.is_empty() {
+            violated!("I03", "{queued} messages are queued, and {owed} are owed");
+        }
         if excess > 0 {
             violated!(
                 "I45",
