@@ -301,7 +301,9 @@ impl Model {
             (connect.keep_alive_s > 0).then(|| u64::from(connect.keep_alive_s) * 1500);
         conn.heard_ms = now_ms;
         conn.excused_ms = now_ms;
+        let packet_bytes_max = conn.packet_bytes_max;
         let session = self.session(client_id);
+        session.packet_bytes_max = packet_bytes_max;
         session.version = connect.version;
         session.conn = Some(id);
         session.expiry_s = (expiry_s != u32::MAX).then_some(expiry_s);

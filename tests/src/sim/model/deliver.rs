@@ -239,7 +239,10 @@ impl Session {
     ) -> Judged<Option<Copy>> {
         let is_v5 = self.version == Version::V5;
         let fits = |copy: &Copy| difference(copy, delivery, is_v5, now_ms).is_none();
-        if let Some(at) = self.owed.iter().position(fits) {
+        // A client that publishes anew what was not acknowledged makes two messages that look alike.
+        let fresh = |copy: &Copy| fits(copy) && (copy.is_new || !copy.message.is_expired(now_ms));
+        let at = self.owed.iter().position(fresh);
+        if let Some(at) = at.or_else(|| self.owed.iter().position(fits)) {
             let copy = self.owed.remove(at);
             self.check_live(&copy, now_ms, tally)?;
             return Ok(Some(copy));

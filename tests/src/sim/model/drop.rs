@@ -31,13 +31,13 @@ impl Model {
             if why == DropCause::SessionEnded {
                 tally.check("I45");
                 tally.sometimes("a message of a group is lost with a session");
-                self.lost_shared.push((topic, qos));
+                self.lost_shared.push(topic);
                 continue;
             }
             let now_ms = self.now_ms;
             if self.ended.contains(&client_id) {
                 if why == DropCause::Expired {
-                    self.lost_shared.push((topic, qos));
+                    self.lost_shared.push(topic);
                 }
                 continue;
             }
@@ -47,9 +47,7 @@ impl Model {
                 violated!("I03", "{client_id:?} has no session and loses a message");
             };
             let unflushed = session.conn.map_or(0, |id| self.conns[&id].unflushed);
-            let packet_bytes_max = session
-                .conn
-                .map_or(u32::MAX, |id| self.conns[&id].packet_bytes_max);
+            let packet_bytes_max = session.packet_bytes_max;
             let has_aliases = session
                 .conn
                 .is_some_and(|id| self.conns[&id].alias_maximum > 0);

@@ -28,7 +28,7 @@ use sanderling_core::{
     broker::{Answer, Command, Event, Flow},
     config::Config,
     id::{ConnId, Ticket},
-    packet::{ClientPacket, QoS, Version},
+    packet::{ClientPacket, Version},
     reason::ReasonCode,
 };
 use session::{Message, Session};
@@ -72,8 +72,8 @@ pub(super) struct Model {
     tickets: BTreeMap<Ticket, consult::Asked>,
     /// What one member of a group is owed.
     floating: Vec<share::Floating>,
-    /// Topic and QoS of messages of groups that hooks heard are lost with a session, during this event.
-    lost_shared: Vec<(String, QoS)>,
+    /// Topics of messages of groups that hooks heard are lost with a session, during this event.
+    lost_shared: Vec<String>,
     pub(super) is_draining: bool,
     /// Messages lost for one receiver, by QoS, as the hooks heard.
     dropped: [u64; 3],
@@ -190,7 +190,7 @@ impl Model {
         if self.refusals_to_retain > 0 {
             violated!(
                 "I31",
-                "nothing is to be retained, and {} messages could not be",
+                "{} messages are not retained, though there is room",
                 self.refusals_to_retain
             );
         }

@@ -139,6 +139,8 @@ pub(in super::super) struct Session {
     pub(super) inbound: BTreeSet<u16>,
     /// How much may be in flight.
     pub(super) inflight_max: usize,
+    /// What the client took on its last connection.
+    pub(super) packet_bytes_max: u32,
     pub(super) will: Option<Will>,
     /// When a will that waits is published.
     pub(super) will_ms: Option<u64>,
@@ -163,6 +165,7 @@ impl Session {
             releasing: Vec::new(),
             inbound: BTreeSet::new(),
             inflight_max: 1,
+            packet_bytes_max: u32::MAX,
             will: None,
             will_ms: None,
             last: BTreeMap::new(),

@@ -142,13 +142,10 @@ impl Model {
             .sum();
         let mut excess = (owed + self.floating.len()).saturating_sub(queued as usize);
         while excess > 0 && !self.lost_shared.is_empty() {
-            let (topic, _) = self.lost_shared.remove(0);
+            let topic = self.lost_shared.remove(0);
             let is_orphan = |floating: &Floating| {
-                floating.message.topic == topic
-                    && !self
-                        .sessions
-                        .values()
-                        .any(|session| session.subscriptions.contains_key(&floating.filter))
+                let (filter, message) = (floating.filter.clone(), &floating.message);
+                message.topic == topic && self.floating(filter, message).is_none()
             };
             let at = self.floating.iter().position(is_orphan).or_else(|| {
                 self.floating
