@@ -141,23 +141,22 @@ impl Model {
             .map(|session| session.owed.len())
             .sum();
         let mut excess = (owed + self.floating.len()).saturating_sub(queued as usize);
-        while excess > 0 && !self.lost_shared.is_empty() {
-            let topic = self.lost_shared.remove(0);
-            let is_orphan = |floating: &Floating| {
+        // First those that no member could have; of the rest only the topic is known. What was begun is not among them.
+        for (must_be_orphan, topic) in [true, false].into_iter().flat_map(|first| {
+            self.lost_shared
+                .clone()
+                .into_iter()
+                .map(move |topic| (first, topic))
+        }) {
+            let at = self.floating.iter().position(|floating| {
                 let (filter, message) = (floating.filter.clone(), &floating.message);
-                message.topic == topic && self.floating(filter, message).is_none()
-            };
-            let at = self.floating.iter().position(is_orphan).or_else(|| {
-                self.floating
-                    .iter()
-                    .position(|floating| floating.message.topic == topic)
+                message.topic == topic
+                    && (!must_be_orphan || self.floating(filter, message).is_none())
             });
-            let Some(at) = at else {
-                // It was begun, and ended with its session.
-                continue;
-            };
-            self.floating.remove(at);
-            excess -= 1;
+            if let Some(at) = at.filter(|_| excess > 0) {
+                self.floating.remove(at);
+                excess -= 1;
+            }
         }
         self.lost_shared.clear();
         if excess > 0 && self.floating.is_empty() {
