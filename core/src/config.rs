@@ -1,6 +1,6 @@
 //! What the broker is told once, at its making: its ways, and the bound of everything that grows.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
 /// The broker's ways.
@@ -8,6 +8,8 @@ use core::time::Duration;
 pub struct Config {
     /// Every bound.
     pub limits: Limits,
+    /// What single listeners do differently, by the driver's number of the listener.
+    pub listeners: Vec<ListenerConfig>,
     /// Keep QoS 0 messages, too, for sessions that are away.
     pub queue_qos0: bool,
     /// How many copies a client gets that has overlapping subscriptions.
@@ -26,6 +28,55 @@ pub struct Config {
     /// Before 5.0: forget the oldest message that awaits PUBCOMP when more than `awaiting_release_max` do. Otherwise
     /// nothing new is sent until one is completed.
     pub evict_awaiting_release: bool,
+}
+
+/// What one listener does differently.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ListenerConfig {
+    /// What it is called where listeners are told apart.
+    pub name: Box<str>,
+    /// Clients that do not say who they are may connect. If not, a CONNECT needs a user name that a connect hook is asked
+    /// about, enhanced authentication, or a certificate that gives a user name.
+    pub anonymous: bool,
+    /// Bounds of its own.
+    pub limits: ListenerLimits,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        Self {
+            name: "".into(),
+            anonymous: true,
+            limits: ListenerLimits::default(),
+        }
+    }
+}
+
+/// Bounds that a listener may have of its own; without one, that of [`Limits`] or [`Config`] holds.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ListenerLimits {
+    /// Network connections through it at one time, within those of all.
+    pub connections_max: Option<u32>,
+    /// See [`Limits::proxy_deadline`].
+    pub proxy_deadline: Option<Duration>,
+    /// See [`Limits::tls_deadline`].
+    pub tls_deadline: Option<Duration>,
+    /// See [`Limits::upgrade_deadline`].
+    pub upgrade_deadline: Option<Duration>,
+    /// See [`Limits::connect_deadline`].
+    pub connect_deadline: Option<Duration>,
+    /// See [`Limits::connect_packet_bytes_max`].
+    pub connect_packet_bytes_max: Option<u32>,
+    /// See [`Limits::packet_bytes_max`].
+    pub packet_bytes_max: Option<u32>,
+    /// See [`Limits::receive_maximum`].
+    pub receive_maximum: Option<u16>,
+    /// See [`Limits::topic_alias_maximum`].
+    pub topic_alias_maximum: Option<u16>,
+    /// See [`Limits::inflight_max`].
+    pub inflight_max: Option<u16>,
+    /// See [`Config::keep_alive_max_s`].
+    pub keep_alive_max_s: Option<u16>,
 }
 
 /// Copies for overlapping subscriptions of one client. [MQTT 5.0, 3.3.4]
@@ -67,8 +118,18 @@ impl SharedStrategy {
 pub struct Limits {
     /// Network connections at one time. The next one is closed at once.
     pub connections_max: u32,
-    /// From `Opened` to a complete CONNECT.
+    /// From `Opened` to the end of the header of the PROXY protocol.
+    pub proxy_deadline: Duration,
+    /// From the beginning of the TLS handshake to its end.
+    pub tls_deadline: Duration,
+    /// From the beginning of the WebSocket handshake to its end.
+    pub upgrade_deadline: Duration,
+    /// From `Opened`, or the end of the last layer's handshake, to a complete CONNECT.
     pub connect_deadline: Duration,
+    /// From the first byte of a packet that the driver has in part to its last.
+    pub packet_deadline: Duration,
+    /// How long a peer may take none of the output that waits for it. Zero: for ever.
+    pub output_deadline: Duration,
     /// From a hook's `Ask` to the verdict; then the answer is no.
     pub verdict_deadline: Duration,
     /// Steps of one enhanced authentication; each has the time of a CONNECT.
@@ -126,7 +187,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 1_000_000,
+            proxy_deadline: Duration::from_secs(5),
+            tls_deadline: Duration::from_secs(10),
+            upgrade_deadline: Duration::from_secs(10),
             connect_deadline: Duration::from_secs(5),
+            packet_deadline: Duration::from_secs(60),
+            output_deadline: Duration::from_secs(300),
             verdict_deadline: Duration::from_secs(10),
             authentication_steps_max: 16,
             connect_packet_bytes_max: 16 << 10,
@@ -159,6 +225,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            listeners: Vec::new(),
             queue_qos0: true,
             delivery_mode: DeliveryMode::OnlyOnce,
             shared_strategy: SharedStrategy::RoundRobin,
@@ -172,6 +239,33 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The bounds that hold for connections through this listener.
+    pub fn limits_of(&self, listener: u16) -> Limits {
+        let all = &self.limits;
+        let Some(own) = self.listener(listener).map(|own| &own.limits) else {
+            return all.clone();
+        };
+        Limits {
+            proxy_deadline: own.proxy_deadline.unwrap_or(all.proxy_deadline),
+            tls_deadline: own.tls_deadline.unwrap_or(all.tls_deadline),
+            upgrade_deadline: own.upgrade_deadline.unwrap_or(all.upgrade_deadline),
+            connect_deadline: own.connect_deadline.unwrap_or(all.connect_deadline),
+            connect_packet_bytes_max: own
+                .connect_packet_bytes_max
+                .unwrap_or(all.connect_packet_bytes_max),
+            packet_bytes_max: own.packet_bytes_max.unwrap_or(all.packet_bytes_max),
+            receive_maximum: own.receive_maximum.unwrap_or(all.receive_maximum),
+            topic_alias_maximum: own.topic_alias_maximum.unwrap_or(all.topic_alias_maximum),
+            inflight_max: own.inflight_max.unwrap_or(all.inflight_max),
+            ..all.clone()
+        }
+    }
+
+    /// What this listener does differently.
+    pub fn listener(&self, listener: u16) -> Option<&ListenerConfig> {
+        self.listeners.get(usize::from(listener))
+    }
+
     /// The values of the Go broker that this one succeeds: a small window, a queue of 1,000 messages, resending every
     /// 20 s, sessions that never expire.
     pub fn compat() -> Self {

@@ -1,7 +1,7 @@
 //! One network connection, from `Opened` to `Closed`.
 
 use crate::{
-    broker::{Authentication, Link},
+    broker::{Authentication, Link, Stage},
     id::{ConnId, Ticket},
     packet::Version,
     time::Instant,
@@ -17,7 +17,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) link: Link,
     pub(crate) phase: Phase,
-    /// The deadline of the CONNECT, later the keep alive.
+    /// The deadline of its stage, later the keep alive.
     pub(crate) timer: Option<TimerKey>,
     /// Bytes sent before it had a session, and not flushed.
     pub(crate) outbound_bytes: u32,
@@ -26,15 +26,17 @@ pub(crate) struct Connection {
 }
 
 /// ```text
-/// Opened -> AwaitConnect --CONNECT--> Asking --permit--> Live --DISCONNECT, error, takeover--> Closing -> Closed
-///                |                      |                                                       ^
-///                +--deadline, refusal---+-------------------------------------------------------+
+/// Opened -> Opening -> AwaitConnect --CONNECT--> Asking --permit--> Live --DISCONNECT, error, takeover--> Closing -> Closed
+///              |            |                      |                                                       ^
+///              +------------+--deadline, refusal---+-------------------------------------------------------+
 /// ```
-/// A CONNECT that no hook asks about goes from `AwaitConnect` to `Live` at once; by way of `Waiting` if its session is in
-/// use.
+/// `Opening` is left out where MQTT is spoken at once. A CONNECT that no hook asks about goes from `AwaitConnect` to `Live`
+/// at once; by way of `Waiting` if its session is in use.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    /// Nothing was received yet.
+    /// A layer below MQTT has still to do its part. Never [`Stage::Connect`].
+    Opening(Stage),
+    /// Nothing of MQTT was received yet.
     AwaitConnect,
     /// The CONNECT is in question. It has had no effect.
     Asking(Ticket),
@@ -92,11 +94,19 @@ impl Connection {
 pub(crate) struct Connections {
     slots: alloc::vec::Vec<Option<Connection>>,
     len: u32,
+    /// How many there are of each listener, by its number.
+    by_listener: alloc::vec::Vec<u32>,
 }
 
 impl Connections {
     pub(crate) fn len(&self) -> u32 {
         self.len
+    }
+
+    /// How many came in through this listener.
+    pub(crate) fn len_of(&self, listener: u16) -> u32 {
+        let of = self.by_listener.get(usize::from(listener));
+        of.copied().unwrap_or(0)
     }
 
     /// Files a new connection. The driver must not use a slot twice at a time (contract of `Opened`).
@@ -109,14 +119,24 @@ impl Connections {
             self.slots[slot].is_none(),
             "contract: a slot is opened again only after Closed"
         );
+        *self.counted(connection.link.listener) += 1;
         self.slots[slot] = Some(connection);
         self.len += 1;
     }
 
+    fn counted(&mut self, listener: u16) -> &mut u32 {
+        let listener = usize::from(listener);
+        if listener >= self.by_listener.len() {
+            self.by_listener.resize(listener + 1, 0);
+        }
+        &mut self.by_listener[listener]
+    }
+
     /// Forgets a connection.
     pub(crate) fn close(&mut self, conn: ConnId) -> Option<Connection> {
-        self.get(conn)?;
+        let listener = self.get(conn)?.link.listener;
         self.len -= 1;
+        *self.counted(listener) -= 1;
         self.slots[conn.slot as usize].take()
     }
 

@@ -1,7 +1,7 @@
 //! One message that has a form of its own for each of very many receivers does not make one event grow without bound.
 
 use sanderling_core::{
-    broker::{Action, Actions, Broker, Event, Link, Seed},
+    broker::{Action, Actions, Broker, Event, Link, Seed, Stage},
     codec,
     config::Config,
     hooks::HookChain,
@@ -87,12 +87,12 @@ fn a46_forms_without_number_are_made_in_steps_and_none_is_lost() {
             slot,
             generation: 0,
         };
-        let link = Link {
-            listener: 0,
-            remote: None,
-            entropy: [0; 16],
-        };
-        world.tell(Event::Opened { conn, link });
+        let link = Link::new(0, None, [0; 16]);
+        world.tell(Event::Opened {
+            conn,
+            link,
+            stage: Stage::Connect,
+        });
         let client_id = slot.to_string();
         world.receive(
             conn,

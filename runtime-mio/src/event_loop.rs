@@ -3,12 +3,8 @@
 //! Sockets are registered once, for both directions and edge-triggered, and never again. Whatever is not a socket or
 //! its readiness is the [`Engine`]'s business.
 
-use crate::socket::Stream;
-use mio::{
-    Events, Interest, Poll, Token, Waker,
-    event::Event,
-    net::{TcpListener, TcpStream},
-};
+use crate::socket::{Acceptor, Stream};
+use mio::{Events, Poll, Token, Waker, event::Event};
 use sanderling_core::broker::CloseCause;
 use sanderling_runtime::{Engine, Handle, Inbox, Setup, Wake, engine::READ_BUFFER_BYTES};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -31,7 +27,7 @@ pub(crate) struct EventLoop {
 }
 
 struct Listener {
-    socket: TcpListener,
+    acceptor: Acceptor,
     /// There may be connections to accept.
     ready: bool,
 }
@@ -49,16 +45,14 @@ impl EventLoop {
     pub(crate) fn new(setup: Setup) -> io::Result<(Self, Handle)> {
         let poll = Poll::new()?;
         let inbox = Inbox::new(MioWaker(Waker::new(poll.registry(), WAKE)?));
-        let handle = Handle::new(Arc::clone(&inbox));
-        let engine = Engine::new(setup.config, setup.hooks, setup.answerers, inbox)?;
+        let handle = Handle::new(&setup, Arc::clone(&inbox));
+        let (engine, sockets) = Engine::new(setup, inbox)?;
         let mut listeners = Vec::new();
-        for (number, listener) in setup.listeners.into_iter().enumerate() {
-            let mut socket = TcpListener::from_std(listener);
-            let token = Token(FIRST_LISTENER + number);
-            poll.registry()
-                .register(&mut socket, token, Interest::READABLE)?;
+        for (number, socket) in sockets.into_iter().enumerate() {
+            let mut acceptor = Acceptor::new(socket);
+            acceptor.register(poll.registry(), Token(FIRST_LISTENER + number))?;
             listeners.push(Listener {
-                socket,
+                acceptor,
                 ready: true,
             });
         }
@@ -148,7 +142,7 @@ impl EventLoop {
                 if !listener.ready || !self.engine.may_accept() {
                     break;
                 }
-                match listener.socket.accept() {
+                match listener.acceptor.accept() {
                     Ok((stream, remote)) => self.open(stream, number, remote),
                     Err(error) => match error.kind() {
                         io::ErrorKind::WouldBlock => listener.ready = false,
@@ -160,15 +154,12 @@ impl EventLoop {
         }
     }
 
-    fn open(&mut self, stream: TcpStream, listener: usize, remote: SocketAddr) {
-        // Without it, small packets would wait for acknowledgements of the ones before.
-        let _ = stream.set_nodelay(true);
+    fn open(&mut self, stream: Stream, listener: usize, remote: Option<SocketAddr>) {
         let listener = u16::try_from(listener).unwrap_or(u16::MAX);
-        let conn = self.engine.open(Stream(stream), listener, Some(remote));
+        let conn = self.engine.open(stream, listener, remote);
         let token = Token(conn.slot as usize);
-        let both = Interest::READABLE | Interest::WRITABLE;
         let registered = match self.engine.socket(conn) {
-            Some(Stream(stream)) => self.poll.registry().register(stream, token, both),
+            Some(stream) => stream.register(self.poll.registry(), token),
             None => return,
         };
         if registered.is_err() {

@@ -3,7 +3,7 @@
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let broker = sanderling_mio::Broker::builder().listen("127.0.0.1:0")?.start()?;
-//! println!("mqtt://{}", broker.local_addrs()[0]);
+//! println!("{}", broker.endpoints()[0]);
 //! broker.handle().stop();
 //! broker.join()?;
 //! # Ok(())
@@ -18,7 +18,9 @@ mod socket;
 pub use ready::{Ready, ThisThread};
 pub use running::Running;
 pub use sanderling_core::broker::Publication;
-pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
+pub use sanderling_runtime::{
+    Answerer, Builder, Endpoint, Handle, HandleError, ListenError, Listener, Reply,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
@@ -58,8 +60,8 @@ impl Driver for Broker {
     type Running = Running;
 
     fn start(setup: Setup) -> io::Result<Running> {
-        let local_addrs = setup.local_addrs()?;
+        let endpoints = setup.endpoints();
         let (event_loop, handle) = EventLoop::new(setup)?;
-        Running::spawn(local_addrs, handle, event_loop)
+        Running::spawn(endpoints, handle, event_loop)
     }
 }

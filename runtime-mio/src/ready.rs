@@ -1,7 +1,7 @@
 //! A broker for the thread that it is made on.
 
 use crate::event_loop::EventLoop;
-use sanderling_runtime::{Driver, Handle, Setup};
+use sanderling_runtime::{Driver, Endpoint, Handle, Setup};
 use std::{fmt, io, net::SocketAddr};
 
 /// Prepares a broker that runs on the thread that calls [`Ready::run`].
@@ -10,7 +10,7 @@ pub enum ThisThread {}
 
 /// A broker that listens already and runs when it is told to. Connections wait in the system until then.
 pub struct Ready {
-    local_addrs: Vec<SocketAddr>,
+    endpoints: Vec<Endpoint>,
     handle: Handle,
     event_loop: EventLoop,
 }
@@ -18,7 +18,7 @@ pub struct Ready {
 impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ready")
-            .field("local_addrs", &self.local_addrs)
+            .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
     }
 }
@@ -27,10 +27,10 @@ impl Driver for ThisThread {
     type Running = Ready;
 
     fn start(setup: Setup) -> io::Result<Ready> {
-        let local_addrs = setup.local_addrs()?;
+        let endpoints = setup.endpoints();
         let (event_loop, handle) = EventLoop::new(setup)?;
         Ok(Ready {
-            local_addrs,
+            endpoints,
             handle,
             event_loop,
         })
@@ -38,9 +38,15 @@ impl Driver for ThisThread {
 }
 
 impl Ready {
-    /// The addresses it listens on, with the ports the system chose.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.local_addrs
+    /// Where clients find it, with the ports the system chose.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The addresses of its endpoints that have one.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        let endpoints = self.endpoints.iter();
+        endpoints.filter_map(Endpoint::socket_addr).collect()
     }
 
     /// The way in for the program around it; also what makes [`run`](Self::run) return.

@@ -1,7 +1,7 @@
 //! A broker that runs, seen from outside.
 
 use crate::event_loop::EventLoop;
-use sanderling_runtime::Handle;
+use sanderling_runtime::{Endpoint, Handle};
 use std::{
     io,
     net::SocketAddr,
@@ -11,14 +11,14 @@ use std::{
 /// A broker that runs on a thread of its own. Dropping this stops it.
 #[derive(Debug)]
 pub struct Running {
-    local_addrs: Vec<SocketAddr>,
+    endpoints: Vec<Endpoint>,
     handle: Handle,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Running {
     pub(crate) fn spawn(
-        local_addrs: Vec<SocketAddr>,
+        endpoints: Vec<Endpoint>,
         handle: Handle,
         event_loop: EventLoop,
     ) -> io::Result<Self> {
@@ -26,15 +26,21 @@ impl Running {
             .name("sanderling".into())
             .spawn(move || event_loop.run())?;
         Ok(Self {
-            local_addrs,
+            endpoints,
             handle,
             thread: Some(thread),
         })
     }
 
-    /// The addresses it listens on, with the ports the system chose.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.local_addrs
+    /// Where clients find it, with the ports the system chose.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The addresses of its endpoints that have one.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        let endpoints = self.endpoints.iter();
+        endpoints.filter_map(Endpoint::socket_addr).collect()
     }
 
     /// The way in for the program around it.

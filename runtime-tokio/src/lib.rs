@@ -4,7 +4,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let broker = sanderling_tokio::Broker::builder().listen("127.0.0.1:0")?.start()?;
-//! println!("mqtt://{}", broker.local_addrs()[0]);
+//! println!("{}", broker.endpoints()[0]);
 //! broker.handle().stop();
 //! broker.join().await?;
 //! # Ok(())
@@ -20,12 +20,14 @@ mod tasks;
 
 pub use running::Running;
 pub use sanderling_core::broker::Publication;
-pub use sanderling_runtime::{Answerer, Builder, Handle, HandleError, ListenError, Reply};
+pub use sanderling_runtime::{
+    Answerer, Builder, Endpoint, Handle, HandleError, ListenError, Listener, Reply,
+};
 
 use sanderling_runtime::{Driver, Engine, Inbox, Owner, Setup};
+use socket::Acceptor;
 use std::{io, sync::Arc};
 use tasks::Bell;
-use tokio::net::TcpListener;
 
 /// A broker on the tokio runtime it is started in.
 #[derive(Debug)]
@@ -43,18 +45,17 @@ impl Driver for Broker {
 
     fn start(setup: Setup) -> io::Result<Running> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-        let local_addrs = setup.local_addrs()?;
+        let endpoints = setup.endpoints();
         let bell = Bell::default();
         let inbox = Inbox::new(bell.clone());
-        let handle = Handle::new(Arc::clone(&inbox));
-        let engine = Engine::new(setup.config, setup.hooks, setup.answerers, inbox)?;
-        let listeners: Vec<_> = setup
-            .listeners
+        let handle = Handle::new(&setup, Arc::clone(&inbox));
+        let (engine, sockets) = Engine::new(setup, inbox)?;
+        let listeners: Vec<_> = sockets
             .into_iter()
-            .map(TcpListener::from_std)
+            .map(Acceptor::new)
             .collect::<io::Result<_>>()?;
         let owner = Arc::new(Owner::new(engine, bell.clone()));
         let keeper = runtime.spawn(tasks::keep(owner, bell, listeners));
-        Ok(Running::new(local_addrs, handle, keeper))
+        Ok(Running::new(endpoints, handle, keeper))
     }
 }

@@ -1,33 +1,35 @@
 //! A broker that runs, seen from outside.
 
-use sanderling_runtime::Handle;
+use sanderling_runtime::{Endpoint, Handle};
 use std::{io, net::SocketAddr};
 use tokio::task::JoinHandle;
 
 /// A broker that runs on a tokio runtime. Dropping this stops it.
 #[derive(Debug)]
 pub struct Running {
-    local_addrs: Vec<SocketAddr>,
+    endpoints: Vec<Endpoint>,
     handle: Handle,
     keeper: Option<JoinHandle<()>>,
 }
 
 impl Running {
-    pub(crate) fn new(
-        local_addrs: Vec<SocketAddr>,
-        handle: Handle,
-        keeper: JoinHandle<()>,
-    ) -> Self {
+    pub(crate) fn new(endpoints: Vec<Endpoint>, handle: Handle, keeper: JoinHandle<()>) -> Self {
         Self {
-            local_addrs,
+            endpoints,
             handle,
             keeper: Some(keeper),
         }
     }
 
-    /// The addresses it listens on, with the ports the system chose.
-    pub fn local_addrs(&self) -> &[SocketAddr] {
-        &self.local_addrs
+    /// Where clients find it, with the ports the system chose.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The addresses of its endpoints that have one.
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        let endpoints = self.endpoints.iter();
+        endpoints.filter_map(Endpoint::socket_addr).collect()
     }
 
     /// The way in for the program around it.

@@ -1,19 +1,91 @@
-//! A TCP connection as the engine wants it, and the signal to the task that waits for its readiness.
+//! Sockets as the engine wants them, TCP or Unix, and the signal to the task that waits for a connection's readiness.
 
-use sanderling_runtime::engine::Socket;
+#[cfg(unix)]
+use sanderling_runtime::SocketFile;
+use sanderling_runtime::{ListeningSocket, engine::Socket};
 use std::{
     io::{self, IoSlice, Read},
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
     },
 };
-use tokio::{net::TcpStream, sync::Notify};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    io::{Interest, Ready},
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+
+/// A socket that listens.
+pub(crate) enum Acceptor {
+    Tcp(TcpListener),
+    /// With its file, which goes with it.
+    #[cfg(unix)]
+    Unix(
+        UnixListener,
+        #[expect(dead_code, reason = "it is removed when this is dropped")] SocketFile,
+    ),
+}
+
+impl Acceptor {
+    pub(crate) fn new(socket: ListeningSocket) -> io::Result<Self> {
+        Ok(match socket {
+            ListeningSocket::Tcp(socket) => Self::Tcp(TcpListener::from_std(socket)?),
+            #[cfg(unix)]
+            ListeningSocket::Unix(socket, file) => {
+                Self::Unix(UnixListener::from_std(socket)?, file)
+            }
+        })
+    }
+
+    /// The next connection, and where it comes from.
+    pub(crate) async fn accept(&self) -> io::Result<(Connection, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, remote) = socket.accept().await?;
+                // Without it, small packets would wait for acknowledgements of the ones before.
+                let _ = stream.set_nodelay(true);
+                Ok((Connection::Tcp(stream), Some(remote)))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket, _) => Ok((Connection::Unix(socket.accept().await?.0), None)),
+        }
+    }
+}
+
+/// A connection, shared by the engine and the task that waits for it.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Connection {
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Self::Tcp(stream) => stream.ready(interest).await,
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.ready(interest).await,
+        }
+    }
+
+    /// The socket past tokio, which would not ask the system before its reactor has seen that there is something.
+    fn raw(&self) -> socket2::SockRef<'_> {
+        match self {
+            Self::Tcp(stream) => socket2::SockRef::from(stream),
+            #[cfg(unix)]
+            Self::Unix(stream) => socket2::SockRef::from(stream),
+        }
+    }
+}
 
 /// The engine's side of a connection. When the engine drops it, the task ends.
 pub(crate) struct Stream {
-    pub(crate) socket: Arc<TcpStream>,
+    pub(crate) socket: Arc<Connection>,
     pub(crate) signal: Arc<Signal>,
 }
 
@@ -67,24 +139,29 @@ impl Signal {
 
 impl Socket for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.try_read(buffer)
+        match &*self.socket {
+            Connection::Tcp(stream) => stream.try_read(buffer),
+            #[cfg(unix)]
+            Connection::Unix(stream) => stream.try_read(buffer),
+        }
     }
 
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // tokio would not ask the system before its reactor has seen that there is something.
-        (&*socket2::SockRef::from(&*self.socket)).read(buffer)
+        (&*self.socket.raw()).read(buffer)
     }
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match slices {
-            [slice] => self.socket.try_write(slice),
-            slices => self.socket.try_write_vectored(slices),
+        match (&*self.socket, slices) {
+            (Connection::Tcp(stream), [slice]) => stream.try_write(slice),
+            (Connection::Tcp(stream), slices) => stream.try_write_vectored(slices),
+            #[cfg(unix)]
+            (Connection::Unix(stream), slices) => stream.try_write_vectored(slices),
         }
     }
 
     fn shut_down_writing(&mut self) {
         // A connection that is gone already needs no good-bye.
-        let _ = socket2::SockRef::from(&*self.socket).shutdown(Shutdown::Write);
+        let _ = self.socket.raw().shutdown(Shutdown::Write);
     }
 
     fn output_waits(&mut self) {

@@ -1,6 +1,6 @@
 //! The tasks: one keeper for a broker, one acceptor for a listener, one for a connection.
 
-use crate::socket::{Signal, Stream};
+use crate::socket::{Acceptor, Connection, Signal, Stream};
 use sanderling_core::id::ConnId;
 use sanderling_runtime::{
     Sleep, Wake,
@@ -9,7 +9,6 @@ use sanderling_runtime::{
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{
     io::Interest,
-    net::{TcpListener, TcpStream},
     sync::Notify,
     task::{self, JoinSet},
     time,
@@ -28,7 +27,7 @@ impl Wake for Bell {
 }
 
 /// Keeps deadlines and the inbox, until the broker has stopped.
-pub(crate) async fn keep(owner: Arc<Owner>, bell: Bell, listeners: Vec<TcpListener>) {
+pub(crate) async fn keep(owner: Arc<Owner>, bell: Bell, listeners: Vec<Acceptor>) {
     let mut acceptors = JoinSet::new();
     for (number, listener) in (0..).zip(listeners) {
         acceptors.spawn(accept(Arc::clone(&owner), listener, number));
@@ -52,10 +51,10 @@ pub(crate) async fn keep(owner: Arc<Owner>, bell: Bell, listeners: Vec<TcpListen
     }
 }
 
-async fn accept(owner: Arc<Owner>, listener: TcpListener, number: u16) {
+async fn accept(owner: Arc<Owner>, listener: Acceptor, number: u16) {
     loop {
         match listener.accept().await {
-            Ok((stream, remote)) => open(&owner, stream, number, remote),
+            Ok((connection, remote)) => open(&owner, connection, number, remote),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // The system has no room for one more connection; what is connected goes on.
             Err(_) => time::sleep(ACCEPT_PAUSE).await,
@@ -63,17 +62,15 @@ async fn accept(owner: Arc<Owner>, listener: TcpListener, number: u16) {
     }
 }
 
-fn open(owner: &Arc<Owner>, stream: TcpStream, listener: u16, remote: SocketAddr) {
-    // Without it, small packets would wait for acknowledgements of the ones before.
-    let _ = stream.set_nodelay(true);
-    let socket = Arc::new(stream);
+fn open(owner: &Arc<Owner>, connection: Connection, listener: u16, remote: Option<SocketAddr>) {
+    let socket = Arc::new(connection);
     let signal = Arc::new(Signal::default());
     let stream = Stream {
         socket: Arc::clone(&socket),
         signal: Arc::clone(&signal),
     };
     let opened = owner.turn(|engine, _| {
-        let conn = engine.open(stream, listener, Some(remote));
+        let conn = engine.open(stream, listener, remote);
         // tokio forgets readiness only when a socket would block.
         engine.read_to_the_end(conn);
         conn
@@ -84,7 +81,7 @@ fn open(owner: &Arc<Owner>, stream: TcpStream, listener: u16, remote: SocketAddr
 }
 
 /// Waits for a connection's socket, and takes a turn whenever there is news.
-async fn serve(owner: Arc<Owner>, conn: ConnId, socket: Arc<TcpStream>, signal: Arc<Signal>) {
+async fn serve(owner: Arc<Owner>, conn: ConnId, socket: Arc<Connection>, signal: Arc<Signal>) {
     let (mut may_read, mut output_waits) = (true, false);
     loop {
         let interest = match (may_read, output_waits) {

@@ -1,5 +1,8 @@
 //! The way in for the program around the broker: cloneable, usable from any thread, bounded.
 
+#[cfg(feature = "tls")]
+use crate::Certificates;
+use crate::Setup;
 use sanderling_core::{
     broker::{Answer, Command, Publication},
     hooks::{Question, Verdict},
@@ -29,6 +32,8 @@ pub trait Wake: Send + Sync {
 #[derive(Clone)]
 pub struct Handle {
     inbox: Arc<Inbox>,
+    #[cfg(feature = "tls")]
+    certificates: Certificates,
 }
 
 /// Why a call of the [`Handle`] did not do what it should.
@@ -70,9 +75,21 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    /// A handle whose commands go to `inbox`; for drivers.
-    pub fn new(inbox: Arc<Inbox>) -> Self {
-        Self { inbox }
+    /// A handle of the broker that is made of `setup` and gets its commands by `inbox`; for drivers.
+    pub fn new(setup: &Setup, inbox: Arc<Inbox>) -> Self {
+        // A build without TLS needs nothing else.
+        let _ = setup;
+        Self {
+            inbox,
+            #[cfg(feature = "tls")]
+            certificates: setup.certificates(),
+        }
+    }
+
+    /// The certificates of all listeners, to be read again when their files have changed.
+    #[cfg(feature = "tls")]
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Publishes a message as if a client had. Returns how many sessions it was sent to or queued for.
@@ -309,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_full_inbox_takes_no_more() {
-        let handle = Handle::new(Inbox::new(Nobody));
+        let handle = Handle::new(&Setup::default(), Inbox::new(Nobody));
         for _ in 0..COMMANDS_MAX {
             handle.try_publish(publication("t")).unwrap();
         }
@@ -319,7 +336,7 @@ mod tests {
     #[test]
     fn after_the_end_every_call_says_so() {
         let inbox = Inbox::new(Nobody);
-        let handle = Handle::new(inbox.clone());
+        let handle = Handle::new(&Setup::default(), inbox.clone());
         let waiting = handle.send(Command::Statistics).unwrap();
         inbox.close();
         assert!(waiting.recv().is_err(), "one who waits is told as well");
@@ -332,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_hook_cannot_wait_for_its_own_broker() {
-        let handle = Handle::new(Inbox::new(Nobody));
+        let handle = Handle::new(&Setup::default(), Inbox::new(Nobody));
         set_in_turn(true);
         assert_eq!(
             handle.publish(publication("t")),

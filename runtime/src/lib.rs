@@ -9,6 +9,7 @@ mod clock;
 pub mod engine;
 mod guard;
 mod handle;
+mod listener;
 mod outbox;
 mod owner;
 mod pipeline;
@@ -19,9 +20,17 @@ mod spare;
 pub use clock::{Clock, Entropy, seed, wall_clock};
 pub use engine::Engine;
 pub use handle::{Answerer, COMMANDS_MAX, Handle, HandleError, Inbox, Reply, Wake};
+pub use listener::{
+    Address, Bound, Endpoint, ListenError, Listener, ListeningSocket, SocketFile, UrlError,
+};
 pub use outbox::{Outbox, SLICES_MAX};
 pub use owner::{Owner, Sleep};
-pub use pipeline::{Pipeline, Received};
-pub use setup::{Builder, Driver, ListenError, Setup};
+pub use pipeline::{Arrival, Layers, Packets, Proxies, Received, Transport, WebSocketOptions};
+#[cfg(feature = "tls")]
+pub use pipeline::{
+    CertificateFiles, Certificates, CertificatesError, CertificatesWatch, ClientCertificates,
+    Issuers, TlsFiles, TlsVersion, UsernameFrom,
+};
+pub use setup::{Builder, Driver, Setup};
 pub use slots::Slots;
 use spare::Spare;

@@ -51,37 +51,34 @@ impl Outbox {
         self.len() == 0
     }
 
+    /// What waits, in order, in the pieces in which it stands.
+    pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let mut at = self.start;
+        let tails = self.tails.iter().flat_map(move |(before, tail)| {
+            let copied = &self.copied[at.min(*before)..*before];
+            at = at.max(*before);
+            [copied, tail]
+        });
+        let last = self.tails.back().map_or(self.start, |&(before, _)| before);
+        let rest = &self.copied[last.max(self.start)..];
+        tails
+            .chain(std::iter::once(rest))
+            .filter(|chunk| !chunk.is_empty())
+    }
+
     /// The first slices of what waits, in order; returns how many of `slices` are filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
-        let mut count = 0;
-        let mut at = self.start;
-        for (before, tail) in &self.tails {
-            if *before > at && count < SLICES_MAX {
-                slices[count] = IoSlice::new(&self.copied[at..*before]);
-                count += 1;
-                at = *before;
-            }
-            if count == SLICES_MAX {
-                return count;
-            }
-            slices[count] = IoSlice::new(tail);
-            count += 1;
+        if self.tails.is_empty() {
+            // Small packets only: the usual case.
+            slices[0] = IoSlice::new(&self.copied[self.start..]);
+            return usize::from(!slices[0].is_empty());
         }
-        if at < self.copied.len() && count < SLICES_MAX {
-            slices[count] = IoSlice::new(&self.copied[at..]);
+        let mut count = 0;
+        for (slice, chunk) in slices.iter_mut().zip(self.chunks()) {
+            *slice = IoSlice::new(chunk);
             count += 1;
         }
         count
-    }
-
-    /// The beginning of what waits, copied; empty if nothing does. For drivers that cannot write without waiting.
-    pub fn copy_first(&self) -> Vec<u8> {
-        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-        let count = self.slices(&mut slices);
-        slices[..count]
-            .iter()
-            .flat_map(|slice| slice.iter().copied())
-            .collect()
     }
 
     /// Takes off the first `bytes` bytes: they were written.

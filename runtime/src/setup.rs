@@ -1,7 +1,7 @@
 //! What a broker is made of before it runs: configuration, hooks and listeners, the same for every driver.
 
 use crate::{
-    Answerer,
+    Answerer, Bound, Endpoint, ListenError, Listener,
     engine::Answerers,
     guard::{Guarded, GuardedAnswerer},
 };
@@ -9,13 +9,10 @@ use sanderling_core::{
     config::Config,
     hooks::{HookChain, Hooks},
 };
-use socket2::{Domain, Protocol, Socket, Type};
-use std::{
-    error::Error,
-    fmt, io,
-    marker::PhantomData,
-    net::{SocketAddr, TcpListener, ToSocketAddrs},
-};
+use std::{fmt, io, marker::PhantomData};
+
+#[cfg(feature = "tls")]
+use crate::Certificates;
 
 /// An event loop that a broker can run on.
 pub trait Driver {
@@ -38,53 +35,81 @@ pub struct Setup {
     pub hooks: HookChain,
     /// Who answers what hooks leave open.
     pub answerers: Answerers,
-    /// Sockets that listen already and do not block.
-    pub listeners: Vec<TcpListener>,
+    /// Sockets that listen already and do not block, by their numbers.
+    pub listeners: Vec<Bound>,
 }
 
 impl Setup {
-    /// The addresses that are listened on, with the ports the system chose.
-    ///
-    /// # Errors
-    /// The system does not tell.
-    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
-        self.listeners.iter().map(TcpListener::local_addr).collect()
+    /// Where clients find the broker, with the ports the system chose.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let listeners = self.listeners.iter();
+        listeners.map(|one| one.endpoint.clone()).collect()
+    }
+
+    /// The certificates of all listeners.
+    #[cfg(feature = "tls")]
+    pub(crate) fn certificates(&self) -> Certificates {
+        let servers = self.listeners.iter().map(|one| one.transport.tls.clone());
+        Certificates::of(servers.flatten())
     }
 }
 
 /// Gathers what a broker is made of, then starts it on the driver `D`.
 #[derive(Debug)]
 pub struct Builder<D> {
-    setup: Setup,
-    hooks: usize,
+    config: Config,
+    hooks: Vec<HookEntry>,
+    answerers: Answerers,
+    listeners: Vec<Bound>,
     driver: PhantomData<D>,
+}
+
+/// A hook set, and the names of the listeners that it is for; none for all.
+struct HookEntry {
+    listeners: Option<Vec<String>>,
+    hooks: Box<dyn Hooks>,
+}
+
+impl fmt::Debug for HookEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HookEntry")
+            .field("listeners", &self.listeners)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<D> Default for Builder<D> {
     fn default() -> Self {
         Self {
-            setup: Setup::default(),
-            hooks: 0,
+            config: Config::default(),
+            hooks: Vec::new(),
+            answerers: Answerers::default(),
+            listeners: Vec::new(),
             driver: PhantomData,
         }
     }
 }
 
 impl<D: Driver> Builder<D> {
-    /// Sets the broker's ways and limits.
+    /// Sets the broker's ways and limits. What it says of listeners is replaced by what they say themselves.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.setup.config = config;
+        self.config = config;
         self
     }
 
     /// Appends a hook set. Sets are asked in the order in which they were given. One that panics refuses what it was
     /// asked about; if it only observed, it is told nothing any more.
     #[must_use]
-    pub fn hook(mut self, hooks: impl Hooks + 'static) -> Self {
-        self.setup.hooks.push(Box::new(Guarded::new(hooks)));
-        self.hooks += 1;
-        self
+    pub fn hook(self, hooks: impl Hooks + 'static) -> Self {
+        self.hook_entry(None, hooks)
+    }
+
+    /// Appends a hook set that is asked about, and told of, the clients of listeners with these names only.
+    #[must_use]
+    pub fn hook_on(self, listeners: &[&str], hooks: impl Hooks + 'static) -> Self {
+        let names = listeners.iter().map(ToString::to_string).collect();
+        self.hook_entry(Some(names), hooks)
     }
 
     /// Appends a hook set whose `Ask` is answered by `answerer`.
@@ -95,89 +120,89 @@ impl<D: Driver> Builder<D> {
         answerer: impl Answerer + 'static,
     ) -> Self {
         let answerer = Box::new(GuardedAnswerer(answerer));
-        self.setup.answerers.set(self.hooks, answerer);
+        self.answerers.set(self.hooks.len(), answerer);
         self.hook(hooks)
     }
 
-    /// Listens on every address that `addr` stands for; with port 0 the system chooses one.
+    fn hook_entry(mut self, listeners: Option<Vec<String>>, hooks: impl Hooks + 'static) -> Self {
+        self.hooks.push(HookEntry {
+            listeners,
+            hooks: Box::new(Guarded::new(hooks)),
+        });
+        self
+    }
+
+    /// Listens on a URL, see [`Listener::parse`], or on every address that `HOST:PORT` stands for; with port 0 the system
+    /// chooses one.
     ///
     /// # Errors
-    /// The name is unknown, or the system does not let us listen there.
-    pub fn listen(mut self, addr: &str) -> Result<Self, ListenError> {
-        let fail = |source| ListenError {
-            addr: addr.to_owned(),
-            source,
-        };
-        let found: Vec<_> = addr.to_socket_addrs().map_err(fail)?.collect();
-        if found.is_empty() {
-            return Err(fail(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the name has no address",
-            )));
-        }
-        for one in found {
-            self.setup.listeners.push(listen_on(one).map_err(fail)?);
-        }
+    /// See [`listener`](Self::listener).
+    pub fn listen(self, address: &str) -> Result<Self, ListenError> {
+        self.listener(Listener::parse(address).map_err(ListenError::Url)?)
+    }
+
+    /// Listens there.
+    ///
+    /// # Errors
+    /// The name is unknown, the system does not let us listen there, or a file cannot be used.
+    pub fn listener(mut self, listener: Listener) -> Result<Self, ListenError> {
+        self.listeners.extend(listener.bind()?);
         Ok(self)
     }
 
     /// Starts the broker.
     ///
     /// # Errors
-    /// See [`Driver::start`].
+    /// See [`Driver::start`]; `InvalidInput` if a hook set is for a listener that there is not.
     pub fn start(self) -> io::Result<D::Running> {
-        D::start(self.setup)
+        D::start(self.setup()?)
     }
-}
 
-/// Connections that the system completes before they are accepted; it may have a lower limit. With the standard
-/// library's 128, clients that come back together after a restart would wait for whole seconds.
-const BACKLOG: i32 = 4096;
-
-fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let domain = Domain::for_address(address);
-    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // A broker that starts again gets its port at once. On Windows the option would let others take the port.
-    #[cfg(not(windows))]
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Why an address cannot be listened on.
-#[derive(Debug)]
-pub struct ListenError {
-    addr: String,
-    source: io::Error,
-}
-
-impl ListenError {
-    /// What the system says.
-    pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
-    }
-}
-
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { addr, source } = self;
-        write!(f, "cannot listen on {addr}: {source}")?;
-        f.write_str(match source.kind() {
-            io::ErrorKind::AddrInUse => "; is another broker running? Choose another port",
-            io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
-            io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
-            io::ErrorKind::InvalidInput => "; write HOST:PORT",
-            _ => "",
+    fn setup(self) -> io::Result<Setup> {
+        let Self {
+            mut config,
+            hooks,
+            answerers,
+            listeners,
+            ..
+        } = self;
+        config.listeners = listeners.iter().map(|one| one.config.clone()).collect();
+        let mut chain = HookChain::new();
+        for HookEntry {
+            listeners: names,
+            hooks,
+        } in hooks
+        {
+            let numbers = names
+                .map(|names| numbers_of(&names, &listeners))
+                .transpose()?;
+            chain.push_for(numbers.as_deref(), hooks);
+        }
+        Ok(Setup {
+            config,
+            hooks: chain,
+            answerers,
+            listeners,
         })
     }
 }
 
-impl Error for ListenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
+/// The numbers of the listeners with these names.
+fn numbers_of(names: &[String], listeners: &[Bound]) -> io::Result<Vec<u16>> {
+    let mut numbers = Vec::new();
+    for name in names {
+        let these = (0..)
+            .zip(listeners)
+            .filter(|(_, listener)| *listener.endpoint.name == **name)
+            .map(|(number, _)| number);
+        let before = numbers.len();
+        numbers.extend(these);
+        if numbers.len() == before {
+            let what = format!("a hook set is for listener {name:?}, and there is none");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
     }
+    Ok(numbers)
 }
 
 #[cfg(test)]
@@ -188,27 +213,30 @@ mod tests {
     struct Nothing;
 
     impl Driver for Nothing {
-        type Running = Vec<SocketAddr>;
+        type Running = Setup;
 
         fn start(setup: Setup) -> io::Result<Self::Running> {
-            setup.local_addrs()
+            Ok(setup)
         }
     }
 
     #[test]
     fn the_port_that_the_system_chose_is_told() {
-        let addrs = Builder::<Nothing>::default()
+        let setup = Builder::<Nothing>::default()
             .listen("127.0.0.1:0")
             .unwrap()
             .start()
             .unwrap();
-        assert_eq!(addrs.len(), 1);
-        assert_ne!(addrs[0].port(), 0);
+        let [endpoint] = &setup.endpoints()[..] else {
+            panic!("one address, one listener");
+        };
+        assert_ne!(endpoint.socket_addr().unwrap().port(), 0);
+        assert_eq!(*endpoint.name, endpoint.to_string());
     }
 
     #[test]
     fn a_port_in_use_is_named_with_what_to_do() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = taken.local_addr().unwrap().to_string();
         let error = Builder::<Nothing>::default().listen(&addr).unwrap_err();
         let text = error.to_string();
@@ -217,17 +245,25 @@ mod tests {
             "{text}"
         );
     }
-    #[cfg(target_os = "linux")]
+
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Hooks for Silent {
+        fn wants(&self) -> sanderling_core::hooks::HookSet {
+            Default::default()
+        }
+    }
+
     #[test]
-    fn a_burst_of_connections_waits_in_the_system_until_it_is_accepted() {
-        let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
-        let burst = limit.trim().parse::<usize>().unwrap().min(600);
-        let listener = listen_on("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections: Vec<_> = (0..burst)
-            .map(|_| std::net::TcpStream::connect(address).unwrap())
-            .collect();
-        let accepted = std::iter::from_fn(|| listener.accept().ok());
-        assert_eq!(accepted.count(), connections.len());
+    fn a_hook_for_a_listener_that_is_not_there_is_a_mistake() {
+        let builder = || {
+            Builder::<Nothing>::default()
+                .listen("mqtt://127.0.0.1:0?name=lan")
+                .unwrap()
+        };
+        assert!(builder().hook_on(&["lan"], Silent).start().is_ok());
+        let error = builder().hook_on(&["wan"], Silent).start().unwrap_err();
+        assert!(error.to_string().contains("\"wan\""));
     }
 }

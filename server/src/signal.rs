@@ -1,7 +1,7 @@
-//! SIGINT and SIGTERM: the first asks to stop, the second stops.
+//! SIGINT and SIGTERM: the first asks to stop, the second stops. SIGHUP: files are to be read again.
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     flag,
     iterator::Signals,
 };
@@ -28,5 +28,14 @@ pub(crate) fn on_first(stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
                 stop();
             }
         })?;
+    Ok(())
+}
+
+/// Calls `reload` on a thread of its own at each SIGHUP.
+pub(crate) fn on_hangup(reload: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP])?;
+    thread::Builder::new()
+        .name("hangups".to_owned())
+        .spawn(move || signals.forever().for_each(|_| reload()))?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use async_std::{
 };
 use sanderling_core::{broker::CloseCause, id::ConnId};
 use sanderling_runtime::{
-    Driver, Engine, Handle, Inbox, Outbox, Setup, Sleep, Wake,
+    Driver, Endpoint, Engine, Handle, Inbox, ListeningSocket, Setup, Sleep, Wake,
     engine::{ACCEPT_PAUSE, Socket},
 };
 use std::{
@@ -28,8 +28,8 @@ pub enum AsyncStd {}
 /// A broker that runs.
 #[derive(Debug)]
 pub struct Running {
-    /// The addresses it listens on.
-    pub local_addrs: Vec<SocketAddr>,
+    /// Where clients find it.
+    pub endpoints: Vec<Endpoint>,
     /// The way in for the program around it.
     pub handle: Handle,
     keeper: JoinHandle<()>,
@@ -46,21 +46,25 @@ impl Driver for AsyncStd {
     type Running = Running;
 
     fn start(setup: Setup) -> io::Result<Running> {
-        let local_addrs = setup.local_addrs()?;
+        let endpoints = setup.endpoints();
         let (bell, rung) = bounded(1);
         let bell = Bell(bell);
         let inbox = Inbox::new(bell.clone());
-        let handle = Handle::new(Arc::clone(&inbox));
-        let engine = Engine::new(setup.config, setup.hooks, setup.answerers, inbox)?;
+        let handle = Handle::new(&setup, Arc::clone(&inbox));
+        let (engine, sockets) = Engine::new(setup, inbox)?;
         let owner = Arc::new(Owner::new(engine, bell));
-        let listeners = setup.listeners.into_iter().map(TcpListener::from);
+        // TCP is all that this driver listens on.
+        let listeners = sockets.into_iter().filter_map(|socket| match socket {
+            ListeningSocket::Tcp(socket) => Some(TcpListener::from(socket)),
+            _ => None,
+        });
         let acceptors = (0..)
             .zip(listeners)
             .map(|(number, listener)| task::spawn(accept(Arc::clone(&owner), listener, number)))
             .collect();
         let keeper = task::spawn(keep(owner, rung, acceptors));
         Ok(Running {
-            local_addrs,
+            endpoints,
             handle,
             keeper,
         })
@@ -157,7 +161,7 @@ async fn read(owner: Arc<Owner>, conn: ConnId, mut stream: TcpStream, again: Rec
     let mut buffer = vec![0; 16 << 10];
     loop {
         let mut more = match stream.read(&mut buffer).await {
-            Ok(len @ 1..) => owner.turn(|engine, _| engine.receive(conn, &buffer[..len])),
+            Ok(len @ 1..) => owner.turn(|engine, _| engine.receive(conn, &mut buffer[..len])),
             end => {
                 let cause = if end.is_ok() {
                     CloseCause::PeerClosed
@@ -169,18 +173,14 @@ async fn read(owner: Arc<Owner>, conn: ConnId, mut stream: TcpStream, again: Rec
             }
         };
         while more == Some(false) && again.recv().await.is_ok() {
-            more = owner.turn(|engine, _| engine.receive(conn, &[]));
+            more = owner.turn(|engine, _| engine.receive(conn, &mut []));
         }
     }
 }
 
 async fn write(owner: Arc<Owner>, conn: ConnId, mut stream: TcpStream, waits: Receiver<()>) {
     while waits.recv().await.is_ok() {
-        let output = || {
-            owner
-                .turn(|engine, _| engine.output(conn).map(Outbox::copy_first))
-                .flatten()
-        };
+        let output = || owner.turn(|engine, _| engine.output(conn)).flatten();
         while let Some(bytes) = output().filter(|bytes| !bytes.is_empty()) {
             if stream.write_all(&bytes).await.is_err() {
                 owner.turn(|engine, _| engine.ended(conn, CloseCause::Failed));

@@ -3,5 +3,6 @@
 
 pub mod async_std;
 pub mod conformance;
+pub mod peer;
 pub mod sim;
 pub mod story;

@@ -3,7 +3,7 @@
 use sanderling_runtime::Builder;
 use sanderling_tests::{
     async_std::AsyncStd,
-    story::{Direct, Heard, Manner, Socket, Story, World, tell},
+    story::{Direct, Heard, Manner, Socket, Story, Way, World, tell},
 };
 use std::{fs, path::PathBuf};
 
@@ -40,60 +40,95 @@ macro_rules! by_hand {
 
 for_each_story!(by_hand);
 
-/// A test for each story that a real driver can be told.
+/// A test for each story that a real driver can be told, over each way to reach it.
 macro_rules! over_sockets {
-    ($driver:ident $($story:ident)*) => {
-        mod $driver {
+    ($driver:ident $way:ident $($story:ident)*) => {
+        mod $way {
             $(#[test]
             fn $story() {
-                super::$driver(&super::read(stringify!($story)));
+                super::super::$driver(&super::super::read(stringify!($story)), super::super::ways::$way);
             })*
         }
     };
 }
 
-for_each_portable_story!(over_sockets over_mio);
-for_each_portable_story!(over_sockets over_tokio);
-for_each_portable_story!(over_sockets over_async_std);
+/// How clients reach a broker.
+mod ways {
+    #![allow(non_upper_case_globals, reason = "they name modules of tests")]
+    use sanderling_tests::{peer::Below, story::Way};
 
-/// Over TCP to the driver with one thread and one loop.
-fn over_mio(story: &Story) {
-    let (builder, heard) = Heard::of(&story.settings, sanderling_mio::Broker::builder());
+    pub(super) const tcp: Way = Way::TCP;
+    pub(super) const unix: Way = Way::UNIX;
+    pub(super) const tls: Way = Way::tcp(Below::Tls);
+    pub(super) const ws: Way = Way::tcp(Below::WebSocket);
+    pub(super) const wss: Way = Way::tcp(Below::Both);
+}
+
+mod mio {
+    for_each_portable_story!(over_sockets over_mio tcp);
+    for_each_portable_story!(over_sockets over_mio unix);
+    for_each_portable_story!(over_sockets over_mio tls);
+    for_each_portable_story!(over_sockets over_mio ws);
+    for_each_portable_story!(over_sockets over_mio wss);
+}
+
+mod tokio {
+    for_each_portable_story!(over_sockets over_tokio tcp);
+    for_each_portable_story!(over_sockets over_tokio unix);
+    for_each_portable_story!(over_sockets over_tokio tls);
+    for_each_portable_story!(over_sockets over_tokio ws);
+    for_each_portable_story!(over_sockets over_tokio wss);
+}
+
+mod async_std {
+    for_each_portable_story!(over_sockets over_async_std tcp);
+    for_each_portable_story!(over_sockets over_async_std tls);
+}
+
+/// To the driver with one thread and one loop.
+fn over_mio(story: &Story, way: Way) {
+    let (builder, heard) = Heard::of(&story.settings, way, sanderling_mio::Broker::builder());
     let running = builder.start().expect("the broker starts");
-    let address = running.local_addrs()[0];
-    told(story, &mut Socket::new(address, running.handle(), heard));
+    let endpoint = running.endpoints()[0].clone();
+    told(
+        story,
+        &mut Socket::new(endpoint, way, running.handle(), heard),
+    );
     running.stop();
     running.join().expect("the broker stops in order");
 }
 
-/// Over TCP to the driver in a tokio runtime, with tasks on two threads.
-fn over_tokio(story: &Story) {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+/// To the driver in a tokio runtime, with tasks on two threads.
+fn over_tokio(story: &Story, way: Way) {
+    let mut runtime = ::tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    let (builder, heard) = Heard::of(&story.settings, sanderling_tokio::Broker::builder());
+    let (builder, heard) = Heard::of(&story.settings, way, sanderling_tokio::Broker::builder());
     let running = runtime
         .block_on(async { builder.start() })
         .expect("the broker starts");
-    let address = running.local_addrs()[0];
-    told(story, &mut Socket::new(address, running.handle(), heard));
+    let endpoint = running.endpoints()[0].clone();
+    told(
+        story,
+        &mut Socket::new(endpoint, way, running.handle(), heard),
+    );
     running.stop();
     runtime
         .block_on(running.join())
         .expect("the broker stops in order");
 }
 
-/// Over TCP to the driver that needs nothing but the public API.
-fn over_async_std(story: &Story) {
-    let (builder, heard) = Heard::of(&story.settings, Builder::<AsyncStd>::default());
+/// To the driver that needs nothing but the public API.
+fn over_async_std(story: &Story, way: Way) {
+    let (builder, heard) = Heard::of(&story.settings, way, Builder::<AsyncStd>::default());
     let running = builder.start().expect("the broker starts");
-    let address = running.local_addrs[0];
+    let endpoint = running.endpoints[0].clone();
     told(
         story,
-        &mut Socket::new(address, running.handle.clone(), heard),
+        &mut Socket::new(endpoint, way, running.handle.clone(), heard),
     );
     running.handle.stop();
     running.join();

@@ -14,7 +14,7 @@ mod runtime;
 
 use alloc::boxed::Box;
 use sanderling_core::{
-    broker::{Action, Actions, Broker, Event, Flow, Link, Seed},
+    broker::{Action, Actions, Broker, Event, Flow, Link, Seed, Stage},
     config::Config,
     hooks::HookChain,
     id::ConnId,
@@ -39,12 +39,16 @@ fn client_gets_connack() -> bool {
         slot: 0,
         generation: 0,
     };
-    let link = Link {
-        listener: 0,
-        remote: None,
-        entropy: [7; 16],
-    };
-    let opened = broker.handle(now, Event::Opened { conn, link }, &mut actions);
+    let link = Link::new(0, None, [7; 16]);
+    let opened = broker.handle(
+        now,
+        Event::Opened {
+            conn,
+            link,
+            stage: Stage::Connect,
+        },
+        &mut actions,
+    );
     let packet = ClientPacket::Connect(Box::new(Connect {
         version: Version::V311,
         client_id: "wader",

@@ -92,7 +92,7 @@ impl Broker {
         let link = self.state.link(conn);
         let known = self
             .hooks
-            .wanting(HookSet::AUTHENTICATE, 0)
+            .wanting(HookSet::AUTHENTICATE, 0, link.listener)
             .map(|(number, hooks)| (number, hooks.authenticate(link, &step)))
             .find(|(_, ruling)| *ruling != AuthRuling::UnknownMethod);
         let Some((hook, ruling)) = known else {
@@ -135,7 +135,9 @@ impl Broker {
             method: auth.properties.authentication_method().unwrap_or_default(),
             data: auth.properties.authentication_data(),
         };
-        let mut sets = self.hooks.wanting(HookSet::AUTHENTICATE, hook);
+        let mut sets = self
+            .hooks
+            .wanting(HookSet::AUTHENTICATE, hook, link.listener);
         let ruling = match sets.next() {
             Some((_, hooks)) => hooks.authenticate(link, &step),
             None => AuthRuling::UnknownMethod,
@@ -228,7 +230,7 @@ impl Broker {
             return;
         }
         // Each step has the time of a CONNECT.
-        let at = self.state.now + self.state.config.limits.connect_deadline;
+        let at = self.state.now + self.state.limits(conn).connect_deadline;
         let timer = self.state.set_timer(at, Due::Connect(conn));
         if let Some(connection) = self.state.connections.get_mut(conn) {
             connection.phase = Phase::Authenticating;

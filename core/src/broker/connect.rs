@@ -1,17 +1,17 @@
-//! Opened and CONNECT: from a network connection to a session. [MQTT 5.0, 3.1 and 3.2]
+//! CONNECT: from a network connection to a session. [MQTT 5.0, 3.1 and 3.2]
 //!
 //! Nothing has an effect before the CONNECT is permitted: no session is touched, no client disconnected, no will kept.
 
 use super::{
-    Action, Actions, Broker, Close, Flow, Link,
+    Actions, Broker, Flow,
     consult::{self, Open, SoFar},
     form::PACKET_BYTES_MAX,
     permit::{self, Judged},
     state::Due,
 };
 use crate::{
-    connection::{Connection, Live, Phase},
-    hooks::{End, Notice, Refusal, SessionEnd, Verdict},
+    connection::{Live, Phase},
+    hooks::{End, HookSet, Notice, Refusal, SessionEnd, Verdict},
     id::ConnId,
     message::{self, Message},
     packet::{
@@ -34,40 +34,6 @@ const NOT_CONNECT_FIRST: Refusal = Refusal {
 };
 
 impl Broker {
-    /// A network connection: let in or closed at once.
-    pub(super) fn on_opened(&mut self, conn: ConnId, link: Link, actions: &mut Actions) -> Flow {
-        let full = self.state.connections.len() >= self.state.config.limits.connections_max;
-        let refused = full || self.state.draining || !self.hooks.accept(&link);
-        let phase = if refused {
-            Phase::Closing
-        } else {
-            Phase::AwaitConnect
-        };
-        self.state.connections.open(Connection {
-            id: conn,
-            link,
-            phase,
-            timer: None,
-            outbound_bytes: 0,
-            authentication: None,
-        });
-        self.state.statistics.connections_opened += 1;
-        self.state.statistics.connections_current += 1;
-        if refused {
-            actions.push(Action::Close {
-                conn,
-                how: Close::Abort,
-            });
-            return Flow::Continue;
-        }
-        let at = self.state.now + self.state.config.limits.connect_deadline;
-        let timer = self.state.set_timer(at, Due::Connect(conn));
-        if let Some(connection) = self.state.connections.get_mut(conn) {
-            connection.timer = Some(timer);
-        }
-        Flow::Continue
-    }
-
     /// A packet on a connection that has no session.
     pub(super) fn on_early_packet(
         &mut self,
@@ -95,10 +61,33 @@ impl Broker {
             (Phase::Asking(_) | Phase::Waiting { .. } | Phase::Live(_), _) => {
                 panic!("a packet of connection {conn}, which is held")
             }
+            (Phase::Opening(stage), _) => {
+                panic!("contract: a packet of connection {conn}, which is at {stage:?}")
+            }
         }
     }
 
     fn on_connect(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) -> Flow {
+        let identity = self.state.link(conn).identity.clone();
+        match identity.as_ref().and_then(|one| one.username.as_deref()) {
+            // A certificate says more than what the client says of itself.
+            Some(username) => {
+                let connect = Connect {
+                    username: Some(username),
+                    ..connect.clone()
+                };
+                self.on_named_connect(conn, &connect, actions)
+            }
+            None => self.on_named_connect(conn, connect, actions),
+        }
+    }
+
+    fn on_named_connect(
+        &mut self,
+        conn: ConnId,
+        connect: &Connect<'_>,
+        actions: &mut Actions,
+    ) -> Flow {
         if let Err(reason) = self.check_connect(conn, connect) {
             self.refuse_connect(conn, connect, reason, actions);
             return Flow::Continue;
@@ -111,7 +100,7 @@ impl Broker {
 
     /// What the standard and the limits say, before any hook is asked.
     fn check_connect(&self, conn: ConnId, connect: &Connect<'_>) -> Result<(), ReasonCode> {
-        let limits = &self.state.config.limits;
+        let limits = self.state.limits(conn);
         let id = connect.client_id;
         let id_is_legal = match connect.version {
             Version::V31 => (1..=23).contains(&id.chars().count()),
@@ -131,7 +120,28 @@ impl Broker {
                 return Err(ReasonCode::NOT_AUTHORIZED);
             }
         }
+        if !self.is_known(conn, connect) {
+            return Err(ReasonCode::NOT_AUTHORIZED);
+        }
         self.check_connack(conn, connect)
+    }
+
+    /// False for a client that does not say who it is, or says what nobody would look into, where that is not enough.
+    fn is_known(&self, conn: ConnId, connect: &Connect<'_>) -> bool {
+        let link = self.state.link(conn);
+        let own = self.state.config.listener(link.listener);
+        if own.is_none_or(|own| own.anonymous) {
+            return true;
+        }
+        let has_certificate = link
+            .identity
+            .as_ref()
+            .is_some_and(|one| one.username.is_some());
+        // A hook that knows the method is asked next.
+        let proves_itself = connect.properties.authentication_method().is_some();
+        let is_looked_into =
+            connect.username.is_some() && self.hooks.wants_of(HookSet::CONNECT, link.listener);
+        has_certificate || proves_itself || is_looked_into
     }
 
     /// Who has no room for the CONNACK cannot be served. [MQTT-3.1.2-24]
@@ -288,7 +298,7 @@ impl Broker {
         let asked = connect.properties.maximum_packet_size();
         let packet_bytes_max = asked.unwrap_or(PACKET_BYTES_MAX).min(PACKET_BYTES_MAX);
         let expiry_s = self.granted_expiry_s(connect);
-        let limits = &self.state.config.limits;
+        let limits = self.state.limits(conn);
         let receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
         let inflight_max = limits.inflight_max.min(receive_maximum).max(1);
         let aliases_max = connect.properties.topic_alias_maximum().unwrap_or(0);
@@ -308,7 +318,7 @@ impl Broker {
         }
         self.state.attach(number, conn, packet_bytes_max);
         self.state.carry_account(number, conn);
-        let keep_alive_s = self.keep_alive_s(connect);
+        let keep_alive_s = self.keep_alive_s(conn, connect);
         let silence_max =
             (keep_alive_s > 0).then(|| Duration::from_millis(u64::from(keep_alive_s) * 1500));
         let version = connect.version;
@@ -337,8 +347,12 @@ impl Broker {
     }
 
     /// The keep alive that holds: what the client asks for, up to our cap where it can be told. [MQTT-3.1.2-21]
-    fn keep_alive_s(&self, connect: &Connect<'_>) -> u16 {
-        let (asked, max) = (connect.keep_alive_s, self.state.config.keep_alive_max_s);
+    fn keep_alive_s(&self, conn: ConnId, connect: &Connect<'_>) -> u16 {
+        let config = &self.state.config;
+        let own = config.listener(self.state.link(conn).listener);
+        let own_max = own.and_then(|own| own.limits.keep_alive_max_s);
+        let max = own_max.unwrap_or(config.keep_alive_max_s);
+        let asked = connect.keep_alive_s;
         let is_told = connect.version == Version::V5 && max > 0;
         if is_told && (asked == 0 || asked > max) {
             max
@@ -385,7 +399,7 @@ impl Broker {
         connect: &Connect<'_>,
         assigned: Option<&str>,
     ) -> PropertiesBuf {
-        let limits = &self.state.config.limits;
+        let limits = self.state.limits(conn);
         let mut properties = PropertiesBuf::default();
         let mut push = |property| {
             properties
@@ -407,7 +421,7 @@ impl Broker {
         if let Some(client_id) = assigned {
             push(Property::AssignedClientIdentifier(client_id));
         }
-        let keep_alive_s = self.keep_alive_s(connect);
+        let keep_alive_s = self.keep_alive_s(conn, connect);
         if keep_alive_s != connect.keep_alive_s {
             push(Property::ServerKeepAlive(keep_alive_s));
         }

@@ -132,7 +132,7 @@ impl Broker {
         packet: Bytes,
         granted: Vec<Result<QoS, ReasonCode>>,
     ) -> Question {
-        let link = *self.state.link(conn);
+        let link = self.state.link(conn).clone();
         let mut question = Question {
             link,
             client_id: Default::default(),

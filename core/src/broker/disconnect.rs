@@ -123,8 +123,15 @@ impl Broker {
         self.state.cancel_timer(timer);
         let mut client_id: Option<Box<str>> = None;
         let mut successor = None;
+        let mut order = close_order(&end);
         match phase {
             Phase::Closing => return,
+            // Nobody there understands what a broker could say.
+            Phase::Opening(_) => {
+                if matches!(end, End::Refused(_) | End::Drained) {
+                    order = Some(Close::Abort);
+                }
+            }
             Phase::AwaitConnect | Phase::Authenticating => {}
             Phase::Asking(ticket) => {
                 self.close_ticket(ticket);
@@ -141,7 +148,7 @@ impl Broker {
                 self.state.statistics.clients_disconnected += 1;
             }
         }
-        if let Some(how) = close_order(&end) {
+        if let Some(how) = order {
             actions.push(Action::Close { conn, how });
         }
         let link = self.state.link(conn);
@@ -312,6 +319,7 @@ fn close_order(end: &End) -> Option<Close> {
         End::PeerClosed | End::Failed => None,
         End::Disconnected(_) => Some(Close::Flush),
         End::Malformed(_)
+        | End::Faulted(_)
         | End::Refused(_)
         | End::ConnectRefused(_)
         | End::TakenOver
@@ -326,6 +334,8 @@ fn disconnect_reason(end: &End) -> Option<ReasonCode> {
         End::Refused(refusal) => Some(refusal.reason),
         End::TakenOver => Some(ReasonCode::SESSION_TAKEN_OVER),
         End::Drained => Some(ReasonCode::SERVER_SHUTTING_DOWN),
+        // After what the layer below said, nothing more may come.
+        End::Faulted(_) => None,
         End::Disconnected(_) | End::PeerClosed | End::Failed | End::ConnectRefused(_) => None,
     }
 }

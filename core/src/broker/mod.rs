@@ -11,6 +11,7 @@ mod deliver;
 mod disconnect;
 mod event;
 mod form;
+mod open;
 mod permit;
 mod publish;
 mod pump;
@@ -24,7 +25,7 @@ mod timeout;
 pub use action::{Action, Actions, Close, Frame, Target, Targets};
 pub(crate) use authenticate::Authentication;
 pub use command::{Answer, Command, Publication};
-pub use event::{CloseCause, Event, Link};
+pub use event::{CloseCause, Event, Fault, Identity, Lag, Layer, Link, Stage};
 
 use crate::{
     config::Config,
@@ -110,13 +111,22 @@ impl Broker {
                 bytes,
             } => self.on_packet(conn, packet, bytes, actions),
             Event::Flushed { conn, bytes } => self.on_flushed(conn, bytes, actions),
-            Event::Opened { conn, link } => self.on_opened(conn, link, actions),
+            Event::Opened { conn, link, stage } => self.on_opened(conn, link, stage, actions),
             Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
             Event::Closed { conn, cause } => self.on_closed(conn, cause, actions),
             Event::Drained { conn } => {
                 self.on_drained(conn, actions);
                 Flow::Continue
             }
+            Event::Announced {
+                conn,
+                remote,
+                stage,
+            } => self.on_announced(conn, remote, stage, actions),
+            Event::Identified { conn, identity } => self.on_identified(conn, identity),
+            Event::Progressed { conn, stage } => self.on_progressed(conn, stage),
+            Event::Faulted { conn, fault } => self.on_faulted(conn, fault, actions),
+            Event::Lagged { conn, lag } => self.on_lagged(conn, lag, actions),
             Event::TimerFired => self.on_timer(actions),
             Event::Ruled { ticket, verdict } => self.on_ruled(ticket, verdict, actions),
             Event::Ordered { request, command } => {

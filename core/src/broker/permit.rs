@@ -38,7 +38,7 @@ pub(super) fn connect(
     connect: &Connect<'_>,
 ) -> (Judged, ReasonCode) {
     if hooks.wants(HookSet::CONNECT) {
-        for (number, hook) in hooks.wanting(HookSet::CONNECT, from) {
+        for (number, hook) in hooks.wanting(HookSet::CONNECT, from, link.listener) {
             match hook.connect(link, connect) {
                 Ruling::Permit => {}
                 Ruling::Refuse(reason) => worst = worst.max(refusal(reason)),
@@ -62,7 +62,7 @@ pub(super) fn publish(
     publish: &Publish<'_>,
 ) -> Judged {
     if hooks.wants(HookSet::PUBLISH) {
-        for (number, hook) in hooks.wanting(HookSet::PUBLISH, from) {
+        for (number, hook) in hooks.wanting(HookSet::PUBLISH, from, client.link.listener) {
             match hook.publish(client, publish) {
                 Ruling::Permit => {}
                 Ruling::Refuse(reason) => return Judged::Refused(refusal(reason)),
@@ -82,7 +82,7 @@ pub(super) fn subscribe(
     requests: &mut [SubscribeRequest<'_>],
 ) -> Judged {
     if hooks.wants(HookSet::SUBSCRIBE) {
-        for (number, hook) in hooks.wanting(HookSet::SUBSCRIBE, from) {
+        for (number, hook) in hooks.wanting(HookSet::SUBSCRIBE, from, client.link.listener) {
             let before: smallvec::SmallVec<[_; 8]> = requests
                 .iter()
                 .map(|request| request.granted.err())

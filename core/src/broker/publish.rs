@@ -71,7 +71,7 @@ impl Broker {
         publish: &Publish<'_>,
         actions: &mut Actions,
     ) -> Flow {
-        if alias > self.state.config.limits.topic_alias_maximum {
+        if alias > self.state.limits(conn).topic_alias_maximum {
             self.refuse(conn, ALIAS_TOO_HIGH, actions);
             return Flow::Continue;
         }
@@ -205,7 +205,7 @@ impl State {
         // QoS 1 is acknowledged in the turn it comes, so only QoS 2 can pile up. Older clients are told of no maximum;
         // the number of packet identifiers bounds them.
         if publish.qos == QoS::ExactlyOnce && self.live(conn).version == Version::V5 {
-            let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
+            let receive_maximum = usize::from(self.limits(conn).receive_maximum.max(1));
             if self.session_of(conn).inbound.len() >= receive_maximum {
                 return Err(TOO_MANY_UNACKNOWLEDGED);
             }

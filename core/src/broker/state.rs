@@ -2,7 +2,7 @@
 
 use super::{Action, Actions, DropCause, Link};
 use crate::{
-    config::Config,
+    config::{Config, Limits},
     connection::{Connections, Live},
     hooks::Client,
     id::{ConnId, Ticket},
@@ -30,6 +30,8 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: Config,
+    /// The bounds of each listener that has its own, by its number.
+    limits: Vec<Limits>,
     pub(crate) now: Instant,
     /// The civil time at the origin of `now`.
     #[allow(dead_code, reason = "read when sessions outlive a restart")]
@@ -139,7 +141,9 @@ impl State {
         watches_drops: bool,
     ) -> Self {
         let [hash_seed, lots_seed] = seed.two();
+        let numbers = 0..u16::try_from(config.listeners.len()).unwrap_or(u16::MAX);
         Self {
+            limits: numbers.map(|number| config.limits_of(number)).collect(),
             config,
             now,
             wall_at_origin: WallClock(wall.0.saturating_sub(now.as_millis())),
@@ -239,6 +243,12 @@ impl State {
     pub(crate) fn session_of(&mut self, conn: ConnId) -> &mut Session {
         let session = self.live(conn).session;
         self.sessions.get_mut(session)
+    }
+
+    /// The bounds that hold for an open connection.
+    pub(crate) fn limits(&self, conn: ConnId) -> &Limits {
+        let listener = usize::from(self.link(conn).listener);
+        self.limits.get(listener).unwrap_or(&self.config.limits)
     }
 
     pub(crate) fn link(&self, conn: ConnId) -> &Link {

@@ -62,7 +62,7 @@ impl Broker {
             return;
         };
         if connection.timer.is_none() {
-            let at = self.state.now + self.state.config.limits.connect_deadline;
+            let at = self.state.now + self.state.limits(conn).connect_deadline;
             let timer = self.state.set_timer(at, Due::Connect(conn));
             if let Some(connection) = self.state.connections.get_mut(conn) {
                 connection.timer = Some(timer);

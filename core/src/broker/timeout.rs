@@ -1,6 +1,6 @@
 //! Deadlines: everything that happens because nothing happened.
 
-use super::{Actions, Broker, Flow, state::Due};
+use super::{Actions, Broker, Flow, Stage, open, state::Due};
 use crate::{
     connection::Phase,
     hooks::{Refusal, SessionEnd, Verdict},
@@ -11,12 +11,6 @@ use crate::{
 
 /// Deadlines that are looked at in one event; the rest come in the next.
 const DUES_PER_STEP: usize = 4096;
-
-const CONNECT_LATE: Refusal = Refusal {
-    reason: ReasonCode::MAXIMUM_CONNECT_TIME,
-    what: "no complete CONNECT in time",
-    rule: "limit connect_deadline",
-};
 
 const SILENT: Refusal = Refusal {
     reason: ReasonCode::KEEP_ALIVE_TIMEOUT,
@@ -68,8 +62,9 @@ impl Broker {
         };
         connection.timer = None;
         match connection.phase {
+            Phase::Opening(stage) => self.refuse(conn, open::late(stage), actions),
             Phase::AwaitConnect | Phase::Authenticating => {
-                self.refuse(conn, CONNECT_LATE, actions);
+                self.refuse(conn, open::late(Stage::Connect), actions);
             }
             Phase::Waiting { old, .. } => self.on_drained(old, actions),
             Phase::Asking(_) | Phase::Live(_) | Phase::Closing => {}

@@ -16,7 +16,7 @@ use client::Client;
 use input::Input;
 use pair::Pair;
 use sanderling_core::{
-    broker::{Action, CloseCause, Command, Event, Flow, Link, Publication},
+    broker::{Action, CloseCause, Command, Event, Flow, Link, Publication, Stage},
     codec::Decoded,
     id::{ConnId, RequestId},
     packet::{PacketId, PropertiesBuf, QoS, Version},
@@ -108,13 +108,13 @@ impl Driver {
             };
             self.slots[slot].generation += 1;
             self.slots[slot].client = Some(Client::default());
-            let link = Link {
-                listener: 0,
-                remote: None,
-                entropy: [input.byte(); 16],
-            };
+            let link = Link::new(0, None, [input.byte(); 16]);
             let conn = self.conn(slot);
-            let _ = self.report(Event::Opened { conn, link });
+            let _ = self.report(Event::Opened {
+                conn,
+                link,
+                stage: Stage::Connect,
+            });
         }
         let client = self.slots[slot].client.as_ref();
         let version = client.and_then(Client::version).unwrap_or(Version::V311);

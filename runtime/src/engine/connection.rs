@@ -1,7 +1,7 @@
 //! What the engine knows of one connection.
 
-use crate::{Outbox, Pipeline, SLICES_MAX};
-use sanderling_core::{broker::Close, config::Limits, id::ConnId};
+use crate::{Layers, Outbox, Packets, SLICES_MAX};
+use sanderling_core::{broker::Close, config::Limits, id::ConnId, time::Instant};
 use std::io::{self, IoSlice};
 
 /// A driver's socket. Nothing here may block: `WouldBlock` says that it would.
@@ -42,9 +42,10 @@ pub trait Socket {
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     pub(super) socket: S,
-    pub(super) pipeline: Pipeline,
+    pub(super) below: Below,
+    pub(super) packets: Packets,
     pub(super) outbox: Outbox,
-    /// Bytes written and not yet reported to the broker.
+    /// MQTT bytes written and not yet reported to the broker.
     pub(super) flushed: u32,
     pub(super) phase: Phase,
     pub(super) writing: Writing,
@@ -56,6 +57,31 @@ pub(super) struct Connection<S> {
     pub(super) touched: bool,
     /// It stands in the list of ready connections.
     pub(super) ready: bool,
+    /// A layer was told by the peer that nothing more comes.
+    pub(super) peer_is_done: bool,
+    /// Since when a part of a packet waits for the rest, and since when the socket takes nothing.
+    pub(super) lags: Lags,
+}
+
+/// What stands between the socket and MQTT.
+#[derive(Debug)]
+pub(super) enum Below {
+    /// Nothing.
+    Nothing,
+    /// These layers.
+    Layers(Box<Layers>),
+    /// Layers that are being used right now: nothing can be sealed meanwhile.
+    Lent,
+}
+
+/// When a peer began to keep us waiting.
+#[derive(Debug, Default)]
+pub(super) struct Lags {
+    pub(super) packet: Option<Instant>,
+    pub(super) output: Option<Instant>,
+    /// There is an alarm for it.
+    pub(super) packet_is_watched: bool,
+    pub(super) output_is_watched: bool,
 }
 
 /// ```text
@@ -103,10 +129,11 @@ pub(super) enum Written {
 }
 
 impl<S: Socket> Connection<S> {
-    pub(super) fn new(socket: S, limits: &Limits) -> Self {
+    pub(super) fn new(socket: S, layers: Option<Box<Layers>>, limits: &Limits) -> Self {
         Self {
             socket,
-            pipeline: Pipeline::new(limits),
+            below: layers.map_or(Below::Nothing, Below::Layers),
+            packets: Packets::new(limits),
             outbox: Outbox::default(),
             flushed: 0,
             phase: Phase::Live,
@@ -115,12 +142,25 @@ impl<S: Socket> Connection<S> {
             to_the_end: false,
             touched: false,
             ready: false,
+            peer_is_done: false,
+            lags: Lags::default(),
         }
     }
 
     /// True if a short read does not mean that there is nothing more to learn from the socket.
     pub(super) fn must_read_to_the_end(&self) -> bool {
         self.to_the_end || self.writing == Writing::Broken
+    }
+
+    /// Notes since when part of a packet waits; `is_whole` says that others were whole since. True if one waits now.
+    #[inline]
+    pub(super) fn lags_with_a_packet(&mut self, is_whole: bool, now: Instant) -> bool {
+        if self.packets.leftover_bytes() == 0 {
+            self.lags.packet = None;
+        } else if is_whole || self.lags.packet.is_none() {
+            self.lags.packet = Some(now);
+        }
+        self.lags.packet.is_some()
     }
 
     /// True if the broker has ordered its end.
@@ -138,20 +178,22 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Writes what the socket takes. One that is full is not tried again: that would cost a call of the system for each
-    /// message to a reader that has stopped reading.
-    pub(super) fn write(&mut self) -> Written {
-        while !self.outbox.is_empty() {
+    /// message to a reader that has stopped reading. `scratch` is overwritten.
+    pub(super) fn write(&mut self, scratch: &mut Vec<u8>) -> Written {
+        loop {
+            let pending = self.prepare(scratch);
+            if pending != Pending::Some {
+                return match pending {
+                    Pending::None => Written::All,
+                    _ => Written::Some,
+                };
+            }
             if self.writing == Writing::Full {
                 return Written::Some;
             }
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.outbox.slices(&mut slices);
-            let offered: usize = slices[..count].iter().map(|slice| slice.len()).sum();
-            match self.socket.write(&slices[..count]) {
-                Ok(written) => {
-                    self.outbox.consume(written);
-                    self.flushed +=
-                        u32::try_from(written).expect("an outbox holds less than 4 GiB");
+            match self.write_once() {
+                Ok((written, offered)) => {
+                    self.wrote(written);
                     if written < offered {
                         self.fill();
                     }
@@ -160,16 +202,125 @@ impl<S: Socket> Connection<S> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.fill(),
                 Err(_) => {
                     self.writing = Writing::Broken;
-                    self.outbox.clear();
+                    self.forget_output();
                     return Written::Failed;
                 }
             }
         }
-        Written::All
+    }
+
+    /// Writes everything, and then what the layers say at the end.
+    pub(super) fn write_to_the_end(&mut self, scratch: &mut Vec<u8>) -> Written {
+        let written = self.write(scratch);
+        match &mut self.below {
+            Below::Layers(layers) if written == Written::All => {
+                layers.close();
+                self.write(scratch)
+            }
+            _ => written,
+        }
+    }
+
+    /// Offers the socket what is to be written next; how much it took, and how much there was.
+    fn write_once(&mut self) -> io::Result<(usize, usize)> {
+        if let Below::Layers(layers) = &self.below {
+            let wire = layers.wire();
+            let written = self.socket.write(&[IoSlice::new(wire)])?;
+            return Ok((written, wire.len()));
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let count = self.outbox.slices(&mut slices);
+        let offered = slices[..count].iter().map(|slice| slice.len()).sum();
+        let written = self.socket.write(&slices[..count])?;
+        Ok((written, offered))
+    }
+
+    /// Has the layers seal what is to be written next, if there are any.
+    fn prepare(&mut self, scratch: &mut Vec<u8>) -> Pending {
+        let layers = match &mut self.below {
+            Below::Nothing => {
+                return match self.outbox.is_empty() {
+                    true => Pending::None,
+                    false => Pending::Some,
+                };
+            }
+            Below::Lent => return Pending::Later,
+            Below::Layers(layers) => layers,
+        };
+        if layers.wire().is_empty()
+            && (!self.outbox.is_empty() || layers.has_pong())
+            && layers.seal(&mut self.outbox, scratch).is_err()
+        {
+            // The broker hears of it when the socket is closed.
+            self.writing = Writing::Broken;
+            self.outbox.clear();
+        }
+        match layers.wire().is_empty() {
+            true => Pending::None,
+            false => Pending::Some,
+        }
+    }
+
+    /// Takes bytes off what is to be written: the socket has them.
+    pub(super) fn wrote(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.lags.output = None;
+        }
+        let plain = match &mut self.below {
+            Below::Layers(layers) => layers.wrote(bytes),
+            Below::Nothing | Below::Lent => {
+                self.outbox.consume(bytes);
+                bytes
+            }
+        };
+        self.flushed += u32::try_from(plain).expect("an outbox holds less than 4 GiB");
+    }
+
+    /// The bytes to write next, copied; for drivers that write themselves.
+    pub(super) fn output(&mut self, scratch: &mut Vec<u8>) -> Vec<u8> {
+        self.prepare(scratch);
+        match &self.below {
+            Below::Layers(layers) => layers.wire().to_vec(),
+            Below::Nothing => self
+                .outbox
+                .chunks()
+                .take(SLICES_MAX)
+                .flatten()
+                .copied()
+                .collect(),
+            Below::Lent => Vec::new(),
+        }
+    }
+
+    /// True if nothing waits to be written.
+    pub(super) fn is_written(&self) -> bool {
+        self.outbox.is_empty()
+            && match &self.below {
+                Below::Nothing => true,
+                Below::Layers(layers) => layers.wire().is_empty() && !layers.has_pong(),
+                Below::Lent => false,
+            }
+    }
+
+    /// Forgets what was to be written.
+    pub(super) fn forget_output(&mut self) {
+        self.outbox.clear();
+        if let Below::Layers(layers) = &mut self.below {
+            layers.clear();
+        }
     }
 
     fn fill(&mut self) {
         self.writing = Writing::Full;
         self.socket.output_waits();
     }
+}
+
+/// Whether there is something to write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pending {
+    None,
+    Some,
+    /// Not as long as the layers are lent.
+    Later,
 }

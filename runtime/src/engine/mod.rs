@@ -10,6 +10,7 @@
 //!
 //! It ends when [`is_finished`](Engine::is_finished) says so. The engine never blocks and never sleeps.
 
+mod alarm;
 mod connection;
 mod perform;
 mod read;
@@ -18,16 +19,18 @@ pub use connection::Socket;
 pub use read::Pulled;
 
 use crate::{
-    Answerer, Clock, Entropy, Inbox, Slots, Spare, clock,
+    Answerer, Clock, Entropy, Inbox, ListeningSocket, Setup, Slots, Spare, Transport, clock,
     handle::{Mail, set_in_turn},
 };
+use alarm::Alarm;
 use connection::{Connection, Writing};
 use sanderling_core::{
-    broker::{Actions, Answer, Broker, CloseCause, Command, Event, Link},
+    broker::{Actions, Answer, Broker, CloseCause, Command, Event, Link, Stage},
     config::{Config, Limits},
     hooks::HookChain,
     id::{ConnId, RequestId},
     time::Instant,
+    timer::Wheel,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -55,6 +58,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Engine<S> {
     broker: Broker,
     actions: Actions,
+    /// The bounds and the layers of each listener, by its number; what is beyond has those of `limits` and none.
+    listeners: Vec<(Limits, Transport)>,
     limits: Limits,
     clock: Clock,
     now: Instant,
@@ -66,8 +71,8 @@ pub struct Engine<S> {
     ready: VecDeque<ConnId>,
     /// Connections that were written to before the end of the turn; the broker was not told yet.
     early: Vec<ConnId>,
-    /// Connections that were ordered to close, by their deadline.
-    closing: VecDeque<(Instant, ConnId)>,
+    /// What is to be looked at when its time comes.
+    alarms: Wheel<Alarm>,
     /// Connections whose session is about to go to another one, to be read before.
     drains: VecDeque<ConnId>,
     drain_buffer: Box<[u8]>,
@@ -80,6 +85,8 @@ pub struct Engine<S> {
     requests_made: u64,
     answerers: Answerers,
     spare: Spare,
+    /// Where output is put together before TLS seals it.
+    scratch: Vec<u8>,
 }
 
 /// For each hook set of the chain, by its number, who answers what it asks.
@@ -109,22 +116,48 @@ impl core::fmt::Debug for Answerers {
 }
 
 impl<S: Socket> Engine<S> {
-    /// A broker without connections.
+    /// A broker without connections, and the sockets to accept them from, by the numbers of their listeners.
     ///
     /// # Errors
     /// The system has no source of randomness.
-    pub fn new(
+    pub fn new(setup: Setup, inbox: Arc<Inbox>) -> io::Result<(Self, Vec<ListeningSocket>)> {
+        let Setup {
+            config,
+            hooks,
+            answerers,
+            listeners,
+        } = setup;
+        let (sockets, transports): (Vec<_>, Vec<_>) = listeners
+            .into_iter()
+            .map(|listener| (listener.socket, listener.transport))
+            .unzip();
+        let engine = Self::of_parts(config, hooks, answerers, transports, inbox)?;
+        Ok((engine, sockets))
+    }
+
+    /// The same for connections that come from somewhere else. `transports` are the layers of the listeners, by the
+    /// numbers that [`open`](Self::open) is given.
+    ///
+    /// # Errors
+    /// The system has no source of randomness.
+    pub fn of_parts(
         config: Config,
         hooks: HookChain,
         answerers: Answerers,
+        transports: Vec<Transport>,
         inbox: Arc<Inbox>,
     ) -> io::Result<Self> {
         let clock = Clock::start();
         let now = clock.now();
         let limits = config.limits.clone();
+        let listeners = (0..).zip(transports);
+        let listeners = listeners
+            .map(|(number, transport)| (config.limits_of(number), transport))
+            .collect();
         Ok(Self {
             broker: Broker::new(config, hooks, clock::seed()?, now, clock::wall_clock()),
             actions: Actions::new(),
+            listeners,
             limits,
             clock,
             now,
@@ -133,7 +166,7 @@ impl<S: Socket> Engine<S> {
             touched: Vec::new(),
             ready: VecDeque::new(),
             early: Vec::new(),
-            closing: VecDeque::new(),
+            alarms: Wheel::new(now),
             drains: VecDeque::new(),
             drain_buffer: vec![0; DRAIN_BUFFER_BYTES].into_boxed_slice(),
             timer: None,
@@ -144,6 +177,7 @@ impl<S: Socket> Engine<S> {
             requests_made: 0,
             answerers,
             spare: Spare::new(),
+            scratch: Vec::new(),
         })
     }
 
@@ -164,8 +198,8 @@ impl<S: Socket> Engine<S> {
 
     /// When the next turn must begin at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        let closing = self.closing.front().map(|&(at, _)| at);
-        [self.timer, closing, self.accept_at, self.stop_at]
+        let alarm = self.alarms.next_deadline();
+        [self.timer, alarm, self.accept_at, self.stop_at]
             .into_iter()
             .flatten()
             .min()
@@ -193,12 +227,7 @@ impl<S: Socket> Engine<S> {
             self.timer = None;
             self.tell(Event::TimerFired);
         }
-        while let Some(&(at, conn)) = self.closing.front()
-            && at <= self.now
-        {
-            self.closing.pop_front();
-            self.end(conn, CloseCause::Ordered);
-        }
+        self.ring_alarms();
         if self.accept_at.is_some_and(|at| at <= self.now) {
             self.accept_at = None;
         }
@@ -214,16 +243,15 @@ impl<S: Socket> Engine<S> {
     /// A connection was accepted on the listener with this number.
     pub fn open(&mut self, socket: S, listener: u16, remote: Option<SocketAddr>) -> ConnId {
         let _guard = InTurn::enter();
-        let limits = &self.limits;
-        let conn = self
-            .connections
-            .insert_with(|_| Connection::new(socket, limits));
-        let link = Link {
-            listener,
-            remote,
-            entropy: self.entropy.sixteen(),
+        let (limits, layers) = match self.listeners.get(usize::from(listener)) {
+            Some((limits, transport)) => (limits, transport.layers(remote)),
+            None => (&self.limits, None),
         };
-        self.tell(Event::Opened { conn, link });
+        let stage = layers.as_ref().map_or(Stage::Connect, |one| one.stage());
+        let connection = Connection::new(socket, layers, limits);
+        let conn = self.connections.insert_with(|_| connection);
+        let link = Link::new(listener, remote, self.entropy.sixteen());
+        self.tell(Event::Opened { conn, link, stage });
         conn
     }
 

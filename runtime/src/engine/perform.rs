@@ -1,8 +1,8 @@
 //! Actions become output: the broker's orders are obeyed here, and sockets written.
 
 use super::{
-    CLOSE_DEADLINE, Engine, Socket,
-    connection::{Phase, Writing, Written},
+    Engine, Socket,
+    connection::{Below, Phase, Writing, Written},
 };
 use crate::{Outbox, Reply};
 use sanderling_core::{
@@ -108,7 +108,7 @@ impl<S: Socket> Engine<S> {
         push(&mut connection.outbox);
         connection.touch(conn, &mut self.touched);
         if connection.outbox.len() >= EARLY_WRITE_BYTES && connection.writing == Writing::Open {
-            connection.write();
+            connection.write(&mut self.scratch);
             self.early.push(conn);
         }
     }
@@ -120,9 +120,9 @@ impl<S: Socket> Engine<S> {
         connection.phase = Phase::Closing(how);
         // Nobody is to be held any more; what it sends is thrown away.
         connection.held = false;
-        connection.pipeline.clear();
+        connection.packets.clear();
         if how == Close::Abort {
-            connection.outbox.clear();
+            connection.forget_output();
         }
         connection.touch(conn, &mut self.touched);
         self.close_by_deadline(conn);
@@ -130,11 +130,6 @@ impl<S: Socket> Engine<S> {
             // Unread bytes in the socket would make its end a reset, and the peer might not read the reason.
             self.make_ready(conn);
         }
-    }
-
-    /// Ends a closing connection whose peer does not do its part.
-    pub(super) fn close_by_deadline(&mut self, conn: ConnId) {
-        self.closing.push_back((self.now + CLOSE_DEADLINE, conn));
     }
 
     /// Writes once to each connection that has output, tells the broker what was taken, and ends what is to end.
@@ -145,13 +140,25 @@ impl<S: Socket> Engine<S> {
                 continue;
             };
             connection.touched = false;
-            if connection.write() == Written::All && connection.outbox.has_memory() {
+            if connection.write(&mut self.scratch) == Written::All {
                 // An idle connection owns no buffer.
-                let memory = connection.outbox.exchange_memory(Vec::new());
-                self.spare.give(memory);
+                if connection.outbox.has_memory() {
+                    let memory = connection.outbox.exchange_memory(Vec::new());
+                    self.spare.give(memory);
+                }
+                if let Below::Layers(layers) = &mut connection.below
+                    && layers.has_memory()
+                {
+                    self.spare.give(layers.exchange_memory(Vec::new()));
+                }
             }
             let broken = connection.writing == Writing::Broken;
+            let is_watched =
+                connection.writing == Writing::Full || connection.lags.output.is_some();
             self.report_flushed(conn);
+            if is_watched {
+                self.watch_output(conn);
+            }
             if broken {
                 // It is read to its end: a DISCONNECT may stand in there.
                 self.make_ready(conn);
@@ -175,7 +182,7 @@ impl<S: Socket> Engine<S> {
         let Phase::Closing(how) = connection.phase else {
             return;
         };
-        if !connection.outbox.is_empty() {
+        if how != Close::Abort && connection.write_to_the_end(&mut self.scratch) == Written::Some {
             return;
         }
         if how == Close::Linger && connection.writing != Writing::Broken {
@@ -186,24 +193,23 @@ impl<S: Socket> Engine<S> {
         }
     }
 
-    /// The output of a connection, for drivers that write themselves: write it, then tell [`Engine::written`].
-    pub fn output(&mut self, conn: ConnId) -> Option<&Outbox> {
-        self.connections
-            .get(conn)
-            .map(|connection| &connection.outbox)
+    /// What is to be written to a connection next, for drivers that write themselves: write it, then tell
+    /// [`Engine::written`]. Empty if there is nothing.
+    pub fn output(&mut self, conn: ConnId) -> Option<Vec<u8>> {
+        let connection = self.connections.get_mut(conn)?;
+        Some(connection.output(&mut self.scratch))
     }
 
-    /// Bytes of [`output`](Self::output) were written.
+    /// So many of the first bytes of [`output`](Self::output) were written.
     pub fn written(&mut self, conn: ConnId, bytes: usize) {
         let Some(connection) = self.connections.get_mut(conn) else {
             return;
         };
-        connection.outbox.consume(bytes);
+        connection.wrote(bytes);
         // A driver that writes itself is told again when there is something after nothing.
-        if connection.writing == Writing::Full && connection.outbox.is_empty() {
+        if connection.writing == Writing::Full && connection.is_written() {
             connection.writing = Writing::Open;
         }
-        connection.flushed += u32::try_from(bytes).expect("an outbox holds less than 4 GiB");
         connection.touch(conn, &mut self.touched);
     }
 }

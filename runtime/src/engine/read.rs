@@ -2,8 +2,9 @@
 
 use super::{
     Engine, InTurn, Socket,
-    connection::{Phase, Writing, Written},
+    connection::{Below, Phase, Writing, Written},
 };
+use crate::{Arrival, Layers};
 use sanderling_core::{
     broker::{Close, CloseCause, Event, Flow},
     id::ConnId,
@@ -33,7 +34,7 @@ impl<S: Socket> Engine<S> {
     pub fn pull(&mut self, conn: ConnId, buffer: &mut [u8]) -> Pulled {
         let _guard = InTurn::enter();
         let mut budget = FULL_PER_TURN;
-        let mut goes_on = self.receive_quietly(conn, &[], &mut budget);
+        let mut goes_on = self.receive_quietly(conn, &mut [], &mut budget);
         for _ in 0..READS_PER_TURN {
             let Some(connection) = self.connections.get_mut(conn) else {
                 return Pulled::Ended;
@@ -46,11 +47,14 @@ impl<S: Socket> Engine<S> {
                 }
                 return Pulled::Later;
             }
+            if connection.peer_is_done {
+                return self.peer_closed(conn);
+            }
             let cause = match connection.socket.read(buffer) {
                 Ok(0) => return self.peer_closed(conn),
                 Ok(len) => {
                     let drained = len < buffer.len() && !connection.must_read_to_the_end();
-                    goes_on = self.receive_quietly(conn, &buffer[..len], &mut budget);
+                    goes_on = self.receive_quietly(conn, &mut buffer[..len], &mut budget);
                     if drained && goes_on {
                         return Pulled::Drained;
                     }
@@ -78,21 +82,93 @@ impl<S: Socket> Engine<S> {
     ///
     /// False if no more may be handed in until [`next_ready`](Self::next_ready) names the connection, and then
     /// beginning with an empty slice.
-    pub fn receive(&mut self, conn: ConnId, input: &[u8]) -> bool {
+    pub fn receive(&mut self, conn: ConnId, input: &mut [u8]) -> bool {
         let _guard = InTurn::enter();
-        self.receive_quietly(conn, input, &mut FULL_PER_TURN.clone())
+        let goes_on = self.receive_quietly(conn, input, &mut FULL_PER_TURN.clone());
+        let connection = self.connections.get(conn);
+        if goes_on && connection.is_some_and(|connection| connection.peer_is_done) {
+            self.peer_closed(conn);
+            return false;
+        }
+        goes_on
     }
 
     /// Tells the broker what came and obeys what it orders. False if no more may come now: the connection is held, or
     /// the budget has ended and it stands on the list of ready ones, or it is not there any more.
-    fn receive_quietly(&mut self, conn: ConnId, input: &[u8], budget: &mut usize) -> bool {
-        let goes_on = self.decode(conn, input, budget);
+    fn receive_quietly(&mut self, conn: ConnId, input: &mut [u8], budget: &mut usize) -> bool {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let goes_on = match &connection.below {
+            Below::Nothing => self.decode(conn, input, budget),
+            // What it sends is thrown away; nobody need open it before.
+            _ if connection.is_closing() => true,
+            Below::Layers(_) | Below::Lent => self.receive_below(conn, input, budget),
+        };
         // Orders are obeyed while what they send is at hand, and so that accounts are right before the next connection.
         self.perform();
         goes_on
     }
 
+    /// The same through the layers below MQTT.
+    fn receive_below(&mut self, conn: ConnId, input: &mut [u8], budget: &mut usize) -> bool {
+        // What waits from before comes first.
+        let mut goes_on = self.decode(conn, &[], budget);
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return false;
+        };
+        let Below::Layers(mut layers) = core::mem::replace(&mut connection.below, Below::Lent)
+        else {
+            unreachable!("layers are lent to one at a time");
+        };
+        let outcome = layers.receive(input, &mut |arrival| match arrival {
+            Arrival::Plain(plain) => goes_on = self.decode(conn, plain, budget),
+            arrival => self.on_arrival(conn, arrival),
+        });
+        self.take_back(conn, layers);
+        if let Err(fault) = outcome {
+            if let Some(connection) = self.connections.get_mut(conn)
+                && connection.phase == Phase::Live
+            {
+                connection.phase = Phase::Deaf;
+                connection.packets.clear();
+            }
+            if self.connections.get(conn).is_some() {
+                self.tell(Event::Faulted { conn, fault });
+            }
+        }
+        goes_on
+    }
+
+    fn on_arrival(&mut self, conn: ConnId, arrival: Arrival<'_>) {
+        let Some(connection) = self.connections.get_mut(conn) else {
+            return;
+        };
+        match arrival {
+            Arrival::Announced { remote, stage } => self.tell(Event::Announced {
+                conn,
+                remote,
+                stage,
+            }),
+            Arrival::Identified(identity) => self.tell(Event::Identified { conn, identity }),
+            Arrival::Reached(stage) => self.tell(Event::Progressed { conn, stage }),
+            Arrival::Closed => connection.peer_is_done = true,
+            Arrival::Secured | Arrival::Plain(_) => {}
+        }
+    }
+
+    fn take_back(&mut self, conn: ConnId, layers: Box<Layers>) {
+        if let Some(connection) = self.connections.get_mut(conn) {
+            let has_something_to_say = !layers.wire().is_empty();
+            connection.below = Below::Layers(layers);
+            if has_something_to_say {
+                connection.touch(conn, &mut self.touched);
+            }
+        }
+    }
+
     fn decode(&mut self, conn: ConnId, mut input: &[u8], budget: &mut usize) -> bool {
+        let mut is_whole = false;
         loop {
             let Some(connection) = self.connections.get_mut(conn) else {
                 return false;
@@ -101,17 +177,17 @@ impl<S: Socket> Engine<S> {
                 return true;
             }
             if connection.held {
-                connection.pipeline.stash(input);
+                connection.packets.stash(input);
                 return false;
             }
             if *budget == 0 {
-                connection.pipeline.stash(input);
+                connection.packets.stash(input);
                 self.make_ready(conn);
                 return false;
             }
             let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
             let next = connection
-                .pipeline
+                .packets
                 .next(&mut input, |received| match received {
                     Ok((packet, bytes)) => Ok(broker.handle(
                         now,
@@ -127,9 +203,17 @@ impl<S: Socket> Engine<S> {
                     }
                 });
             match next {
-                None => return true,
-                Some(Ok(Flow::Continue)) => {}
-                Some(Ok(Flow::Hold)) => connection.held = true,
+                None => {
+                    if connection.lags_with_a_packet(is_whole, now) {
+                        self.watch_packet(conn);
+                    }
+                    return true;
+                }
+                Some(Ok(Flow::Continue)) => is_whole = true,
+                Some(Ok(Flow::Hold)) => {
+                    connection.held = true;
+                    connection.lags.packet = None;
+                }
                 Some(Err(_)) => connection.phase = Phase::Deaf,
             }
             if self.actions.is_full() {
@@ -162,7 +246,7 @@ impl<S: Socket> Engine<S> {
                     return;
                 }
                 Ok(len) => {
-                    if !self.receive_quietly(conn, &buffer[..len], &mut budget) {
+                    if !self.receive_quietly(conn, &mut buffer[..len], &mut budget) {
                         return;
                     }
                 }
@@ -179,7 +263,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Pulled::Ended;
         };
-        if connection.write() == Written::Some {
+        if connection.write_to_the_end(&mut self.scratch) == Written::Some {
             // Nothing is left to linger for.
             let is_new = !connection.is_closing();
             connection.phase = Phase::Closing(Close::Flush);

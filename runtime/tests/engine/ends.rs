@@ -119,7 +119,7 @@ fn a_connection_that_the_driver_ended_is_forgotten_at_once() {
         world.engine.pull(peer.conn, &mut world.buffer),
         Pulled::Ended
     );
-    assert!(!world.engine.receive(peer.conn, b"\xc0\x00"));
+    assert!(!world.engine.receive(peer.conn, &mut [0xc0, 0]));
 }
 
 #[test]

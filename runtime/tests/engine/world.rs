@@ -12,7 +12,7 @@ use sanderling_core::{
     topic::{TopicFilter, TopicName},
 };
 use sanderling_runtime::{
-    Engine, Handle, Inbox, Wake,
+    Engine, Handle, Inbox, Setup, Wake,
     engine::{Answerers, Pulled, READ_BUFFER_BYTES, Socket},
 };
 use std::{
@@ -110,9 +110,9 @@ pub(crate) struct Peer {
 impl World {
     pub(crate) fn new(config: Config) -> Self {
         let inbox = Inbox::new(Nobody);
-        let handle = Handle::new(inbox.clone());
-        let answerers = Answerers::default();
-        let engine = Engine::new(config, HookChain::new(), answerers, inbox).unwrap();
+        let handle = Handle::new(&Setup::default(), inbox.clone());
+        let (answerers, hooks) = (Answerers::default(), HookChain::new());
+        let engine = Engine::of_parts(config, hooks, answerers, Vec::new(), inbox).unwrap();
         Self {
             engine,
             handle,

@@ -1,16 +1,19 @@
 //! Options of the service.
 
 use clap::{Args, ValueEnum};
+use sanderling_runtime::Listener;
 use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Serve MQTT on this address; may be given many times.
+    /// Serve on this address or URL; may be given many times.
     ///
-    /// The host may be a name, an IPv4 address or an IPv6 address in brackets; port 0 takes a free one. Each address is
-    /// printed as `listening on mqtt://HOST:PORT` once it accepts connections. Without this option:
-    /// `127.0.0.1:1883` and `[::1]:1883`, so that only programs on this machine can connect.
-    #[arg(long, value_name = "HOST:PORT", value_parser = parse_listen)]
+    /// HOST:PORT speaks plain MQTT. A URL says more: mqtt, mqtts (TLS), ws, wss (WebSocket) or unix, such as
+    /// `mqtts://0.0.0.0:8883?cert=server.pem&key=server.key`, `ws://0.0.0.0:8080/ws`, `unix:///run/mqtt.sock`; the guide
+    /// in docs/listeners.md has all parameters. The host may be a name, an IPv4 address or an IPv6 address in brackets;
+    /// port 0 takes a free one. Each address is printed as `listening on URL` once it accepts connections. Without this
+    /// option: `127.0.0.1:1883` and `[::1]:1883`, so that only programs on this machine can connect.
+    #[arg(long, value_name = "HOST:PORT|URL", value_parser = parse_listen)]
     pub(crate) listen: Vec<String>,
 
     /// What drives the broker.
@@ -74,6 +77,12 @@ impl LogLevel {
 
 /// Checks the form of HOST:PORT; whether the host exists shows when it is bound.
 fn parse_listen(text: &str) -> Result<String, String> {
+    if text.contains("://") {
+        return match Listener::parse(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+    }
     let Some((host, port)) = text.rsplit_once(':') else {
         return Err(format!("no port; write {text}:1883"));
     };

@@ -145,6 +145,10 @@ fn ended(link: &Link, client_id: Option<&str>, end: End) {
                 "closed"
             );
         }
+        End::Faulted(fault) => {
+            let layer = fault.layer.to_string();
+            warn!(addr, layer, reason = fault.what, "closed");
+        }
         End::Refused(refusal) if refusal.reason != ReasonCode::KEEP_ALIVE_TIMEOUT => {
             warn!(
                 client = client_id,

@@ -10,9 +10,9 @@ use std::{
 #[derive(Debug)]
 pub(crate) enum ServeError {
     /// The host name means nothing here.
-    Resolve { address: String, cause: io::Error },
-    /// The address cannot be listened on.
-    Bind { address: String, cause: ListenError },
+    Resolve { address: String, cause: ListenError },
+    /// There cannot be listened.
+    Listen(ListenError),
     /// The driver could not start or failed.
     Driver(io::Error),
     /// The machine refused a thread or a signal handler.
@@ -25,18 +25,17 @@ impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve { address, cause } => {
-                write!(
-                    f,
-                    "cannot find the host of --listen {address}: {cause}; check its name"
-                )
-            }
-            Self::Bind { address, cause } => {
-                write!(f, "cannot listen on {address}")?;
+                write!(f, "cannot find the host of --listen {address}")?;
                 if let Some(system) = cause.source() {
                     write!(f, ": {system}")?;
                 }
-                write!(f, "; {}", advice(cause.kind()))
+                f.write_str("; check its name")
             }
+            Self::Listen(ListenError::Socket { address, source }) => {
+                let advice = advice(source.kind());
+                write!(f, "cannot listen on {address}: {source}; {advice}")
+            }
+            Self::Listen(cause) => cause.fmt(f),
             Self::Driver(cause) => write!(f, "cannot go on: {cause}"),
             Self::System(cause) => write!(f, "cannot start: {cause}"),
         }

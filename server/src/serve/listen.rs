@@ -1,61 +1,65 @@
-//! Which addresses to listen on.
+//! Which listeners there are.
 
 use super::ServeError;
+use sanderling_runtime::{ListenError, Listener};
 use std::{
     io::ErrorKind,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
 };
 use tracing::warn;
 
 /// The port that is registered for MQTT.
 const PORT: u16 = 1883;
 
-/// The addresses that were asked for; without any, this machine's own.
-pub(super) fn addresses(asked: &[String]) -> Result<Vec<SocketAddr>, ServeError> {
+/// The listeners that were asked for; without any, this machine's own.
+pub(super) fn listeners(asked: &[String]) -> Result<Vec<Listener>, ServeError> {
     if asked.is_empty() {
         return Ok(loopback());
     }
-    let mut addresses = Vec::new();
-    for address in asked {
-        addresses.extend(resolve(address)?);
+    let mut listeners = Vec::new();
+    for url in asked {
+        let listener =
+            Listener::parse(url).map_err(|error| ServeError::Listen(ListenError::Url(error)))?;
+        listeners.extend(resolve(url, &listener)?);
     }
-    Ok(addresses)
+    Ok(listeners)
 }
 
 /// All addresses of a host. A name may have some that this machine lacks, such as ::1; not all of them may be missing.
-fn resolve(asked: &str) -> Result<Vec<SocketAddr>, ServeError> {
-    let resolved = asked
-        .to_socket_addrs()
-        .map_err(|cause| ServeError::Resolve {
-            address: asked.to_owned(),
-            cause,
-        })?;
-    let (here, missing): (Vec<_>, Vec<_>) = resolved.partition(|address| exists(*address));
+fn resolve(asked: &str, listener: &Listener) -> Result<Vec<Listener>, ServeError> {
+    let resolved = listener.resolve().map_err(|cause| ServeError::Resolve {
+        address: asked.to_owned(),
+        cause,
+    })?;
+    let (here, missing): (Vec<_>, Vec<_>) = resolved
+        .into_iter()
+        .partition(|one| one.socket_addr().is_none_or(|address| exists(address.ip())));
     if here.is_empty() {
         // To bind it tells why.
         return Ok(missing);
     }
-    for address in missing {
+    for address in missing.iter().filter_map(Listener::socket_addr) {
         warn!("{asked} is also {address}, which this machine does not have: not listening there");
     }
     Ok(here)
 }
 
 /// 127.0.0.1 always; ::1 if the machine has it.
-fn loopback() -> Vec<SocketAddr> {
-    let mut addresses = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))];
+fn loopback() -> Vec<Listener> {
+    let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, PORT));
-    if exists(v6) {
-        addresses.push(v6);
+    let mut listeners = vec![Listener::tcp(v4.to_string())];
+    if exists(v6.ip()) {
+        listeners.push(Listener::tcp(v6.to_string()));
     } else {
         warn!("this machine has no IPv6: not listening on {v6}");
     }
-    addresses
+    listeners
 }
 
 /// False if no network interface has this address. A port that is taken shows later.
-fn exists(address: SocketAddr) -> bool {
-    match TcpListener::bind((address.ip(), 0)) {
+fn exists(address: IpAddr) -> bool {
+    match TcpListener::bind((address, 0)) {
         Ok(_) => true,
         Err(error) => matches!(
             error.kind(),
@@ -68,9 +72,15 @@ fn exists(address: SocketAddr) -> bool {
 mod tests {
     use super::*;
 
+    fn addresses(asked: &[&str]) -> Vec<SocketAddr> {
+        let asked: Vec<_> = asked.iter().map(ToString::to_string).collect();
+        let listeners = listeners(&asked).unwrap();
+        listeners.iter().filter_map(Listener::socket_addr).collect()
+    }
+
     #[test]
     fn without_a_wish_only_this_machine_is_served() {
-        let addresses = addresses(&[]).unwrap();
+        let addresses = addresses(&[]);
         assert_eq!(addresses[0], "127.0.0.1:1883".parse().unwrap());
         assert!(
             addresses.iter().all(|address| address.ip().is_loopback()),
@@ -80,8 +90,7 @@ mod tests {
 
     #[test]
     fn names_and_both_kinds_of_address_are_taken() {
-        let asked = ["127.0.0.1:0", "localhost:7", "[::1]:9"].map(str::to_owned);
-        let addresses = addresses(&asked).unwrap();
+        let addresses = addresses(&["127.0.0.1:0", "mqtt://localhost:7", "[::1]:9"]);
         assert!(
             addresses.contains(&"127.0.0.1:0".parse().unwrap()),
             "{addresses:?}"
@@ -99,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_host_that_does_not_exist_is_named() {
-        let error = addresses(&["no-such-host.invalid:1883".to_owned()]).unwrap_err();
+        let error = listeners(&["no-such-host.invalid:1883".to_owned()]).unwrap_err();
         assert!(
             error.to_string().contains("no-such-host.invalid:1883"),
             "{error}"

@@ -1,5 +1,6 @@
 //! The service: listeners, driver, log, signals.
 
+mod certificates;
 mod error;
 mod listen;
 mod open_files;

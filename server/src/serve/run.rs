@@ -1,17 +1,14 @@
 //! From options to a running broker, and to its end.
 
-use super::{ServeError, listen, open_files};
+use super::{ServeError, certificates, listen, open_files};
 use crate::{
     args::{LogFormat, Runtime, ServeArgs},
     log::{self, Log},
     signal,
 };
 use sanderling_core::config::Config;
-use sanderling_runtime::{Builder, Driver, Handle};
-use std::{
-    io::{self, Write},
-    net::SocketAddr,
-};
+use sanderling_runtime::{Builder, CertificatesWatch, Driver, Endpoint, Handle};
+use std::io::{self, Write};
 use tracing::{info, warn};
 
 /// Serves until a signal.
@@ -27,7 +24,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), ServeError> {
 fn on_mio(args: &ServeArgs) -> Result<(), ServeError> {
     let builder = prepare(sanderling_mio::Broker::builder(), args)?;
     let running = builder.start().map_err(ServeError::Driver)?;
-    begin(running.handle(), running.local_addrs(), args.log)?;
+    let _watch = begin(&running.handle(), running.endpoints(), args.log)?;
     running.join().map_err(ServeError::Driver)
 }
 
@@ -37,7 +34,7 @@ fn on_tokio(args: &ServeArgs) -> Result<(), ServeError> {
     let threads = threads.enable_all().build().map_err(ServeError::System)?;
     threads.block_on(async {
         let running = builder.start().map_err(ServeError::Driver)?;
-        begin(running.handle(), running.local_addrs(), args.log)?;
+        let _watch = begin(&running.handle(), running.endpoints(), args.log)?;
         running.join().await.map_err(ServeError::Driver)
     })
 }
@@ -45,39 +42,44 @@ fn on_tokio(args: &ServeArgs) -> Result<(), ServeError> {
 /// What every driver is given.
 fn prepare<D: Driver>(builder: Builder<D>, args: &ServeArgs) -> Result<Builder<D>, ServeError> {
     let mut builder = builder.config(Config::default()).hook(Log::new());
-    for address in listen::addresses(&args.listen)? {
-        let address = address.to_string();
-        let listening = builder.listen(&address);
-        builder = listening.map_err(|cause| ServeError::Bind { address, cause })?;
+    for listener in listen::listeners(&args.listen)? {
+        builder = builder.listener(listener).map_err(ServeError::Listen)?;
     }
     Ok(builder)
 }
 
-/// What happens once clients can connect: first signals are heard, then it is told.
-fn begin(handle: Handle, addresses: &[SocketAddr], format: LogFormat) -> Result<(), ServeError> {
+/// What happens once clients can connect: first signals are heard and files watched, then it is told. Files are watched
+/// as long as the result is kept.
+fn begin(
+    handle: &Handle,
+    endpoints: &[Endpoint],
+    format: LogFormat,
+) -> Result<Option<CertificatesWatch>, ServeError> {
+    let stopped = handle.clone();
     signal::on_first(move || {
         info!("stopping");
-        handle.stop();
+        stopped.stop();
     })
     .map_err(ServeError::System)?;
-    announce(addresses, format);
-    Ok(())
+    let watch = certificates::keep_up_to_date(handle.certificates())?;
+    announce(endpoints, format);
+    Ok(watch)
 }
 
 /// Says where clients can connect: on standard output, because programs that start the broker wait for these lines.
-fn announce(addresses: &[SocketAddr], format: LogFormat) {
+fn announce(endpoints: &[Endpoint], format: LogFormat) {
     let mut output = io::stdout().lock();
-    for address in addresses {
-        if !address.ip().is_loopback() {
+    for endpoint in endpoints {
+        if !endpoint.is_local() {
             warn!(
-                %address,
+                address = %endpoint,
                 "listening without authentication: whoever can reach this address can read and write every topic"
             );
         }
         // Perhaps nobody reads it.
-        let _ = writeln!(output, "listening on mqtt://{address}");
+        let _ = writeln!(output, "listening on {endpoint}");
         if format == LogFormat::Json {
-            info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+            info!(address = %endpoint, version = env!("CARGO_PKG_VERSION"), "listening");
         }
     }
     let _ = output.flush();

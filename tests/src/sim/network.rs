@@ -7,7 +7,7 @@ use super::{
     world::{Judged, World},
 };
 use sanderling_core::{
-    broker::{Close, CloseCause, Event, Link},
+    broker::{Close, CloseCause, Event, Link, Stage},
     codec::{DecodeLimits, Decoded, FromClient, FromServer},
     id::ConnId,
 };
@@ -96,12 +96,12 @@ impl World {
         let mut entropy = [0; 16];
         entropy[..8].copy_from_slice(&self.dice.roll().to_le_bytes());
         entropy[8..].copy_from_slice(&(place as u64).to_le_bytes());
-        let link = Link {
-            listener: 0,
-            remote: None,
-            entropy,
-        };
-        self.report(&Event::Opened { conn: id, link })?;
+        let link = Link::new(0, None, entropy);
+        self.report(&Event::Opened {
+            conn: id,
+            link,
+            stage: Stage::Connect,
+        })?;
         self.clients[client].connects(place);
         Ok(place)
     }

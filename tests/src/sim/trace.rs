@@ -53,6 +53,7 @@ impl Trace {
                 Event::TimerFired => "timer fired".into(),
                 Event::Ruled { ticket, verdict } => format!("ruled {ticket} {verdict:?}"),
                 Event::Ordered { command, .. } => format!("ordered {command:?}"),
+                below => format!("{below:?}"),
             };
             lines.push(format!("  {now} {text}"));
         }

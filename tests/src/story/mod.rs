@@ -27,7 +27,7 @@ pub use direct::{Direct, Manner};
 pub use hook::{RuleHooks, Watcher};
 pub use script::{Action, Expectation, Line, Need, ScriptError, Step, Story};
 pub use setting::Settings;
-pub use socket::{Heard, Socket};
+pub use socket::{Heard, Socket, Way};
 pub use tell::{Failure, tell};
 pub use word::Word;
 pub use world::{Ending, Peer, Received, World};

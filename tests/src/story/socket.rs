@@ -1,4 +1,4 @@
-//! A world of real sockets: a broker that runs under a driver, TCP connections to it, and its handle.
+//! A world of real sockets: a broker that runs under a driver, connections to it over any transport, and its handle.
 
 use super::{
     hook::{self, Watcher},
@@ -8,33 +8,93 @@ use super::{
     word::Word,
     world::{Ending, Peer, Received, World},
 };
+use crate::peer::{Below, Certificates, Cut, Link};
 use sanderling_core::{
     broker::{Answer, Command},
     hooks::{Question, Verdict},
 };
-use sanderling_runtime::{Answerer, Builder, Driver, Handle, HandleError, Reply};
+use sanderling_runtime::{
+    Address, Answerer, Builder, Driver, Endpoint, Handle, HandleError, Listener, Reply,
+    WebSocketOptions,
+};
 use socket2::SockRef;
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, Read, Write},
-    net::{Shutdown, SocketAddr, TcpStream},
-    sync::mpsc::{Receiver, Sender, channel},
+    net::{Shutdown, TcpStream},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     time::Duration,
 };
 
 /// How long something that must come may take. Reached only by a story that fails.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Clients of the broker at one address, and the program around it.
+/// How clients reach a broker.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Way {
+    /// Over a Unix socket instead of TCP.
+    pub unix: bool,
+    /// What is spoken below MQTT.
+    pub below: Below,
+}
+
+impl Way {
+    /// Plain TCP.
+    pub const TCP: Self = Self::tcp(Below::Nothing);
+    /// A Unix socket.
+    pub const UNIX: Self = Self {
+        unix: true,
+        below: Below::Nothing,
+    };
+
+    /// TCP with this below MQTT.
+    pub const fn tcp(below: Below) -> Self {
+        Self { unix: false, below }
+    }
+
+    /// A listener for clients that come this way.
+    fn listener(self) -> Listener {
+        let mut listener = if self.unix {
+            static NUMBER: AtomicU32 = AtomicU32::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            // The path of a Unix socket is short.
+            let name = format!("sanderling-{}-{number}.sock", std::process::id());
+            Listener::unix(std::env::temp_dir().join(name))
+        } else {
+            Listener::tcp("127.0.0.1:0")
+        };
+        if self.below.has_tls() {
+            listener = listener.tls(Certificates::get().server("server"));
+        }
+        if self.below.has_websocket() {
+            listener = listener.websocket(WebSocketOptions::default());
+        }
+        listener
+    }
+}
+
+/// Clients of the broker at one place, and the program around it.
 #[derive(Debug)]
 pub struct Socket {
-    address: SocketAddr,
+    endpoint: Endpoint,
+    below: Below,
     handle: Handle,
     heard: Heard,
     open: VecDeque<Reply>,
     answers: Vec<Vec<Word>>,
     /// By [`Peer`]; none once it ended.
-    streams: Vec<Option<TcpStream>>,
+    streams: Vec<Option<Stream>>,
+}
+
+/// A client's connection and what it speaks below MQTT.
+#[derive(Debug)]
+struct Stream {
+    socket: TcpStream,
+    link: Link,
 }
 
 /// What the hooks of a story leave open, and what they are told.
@@ -52,11 +112,11 @@ impl Heard {
     ///
     /// # Panics
     /// There is no free port.
-    pub fn of<D: Driver>(settings: &Settings, builder: Builder<D>) -> (Builder<D>, Self) {
+    pub fn of<D: Driver>(settings: &Settings, way: Way, builder: Builder<D>) -> (Builder<D>, Self) {
         let (sender, receiver) = channel();
         let builder = builder
             .config(settings.config.clone())
-            .listen("127.0.0.1:0")
+            .listener(way.listener())
             .expect("there is a free port");
         let watcher = || -> Watcher {
             let sender = sender.clone();
@@ -80,15 +140,51 @@ impl Answerer for Asked {
 }
 
 impl Socket {
-    /// The world around the broker that listens at `address`.
-    pub fn new(address: SocketAddr, handle: Handle, heard: Heard) -> Self {
+    /// The world around the broker that listens there.
+    pub fn new(endpoint: Endpoint, way: Way, handle: Handle, heard: Heard) -> Self {
         Self {
-            address,
+            endpoint,
+            below: way.below,
             handle,
             heard,
             open: VecDeque::new(),
             answers: Vec::new(),
             streams: Vec::new(),
+        }
+    }
+}
+
+impl Stream {
+    fn flush(&mut self) {
+        // A connection that the broker has closed is noticed when it is read.
+        let _ = self.socket.write_all(&self.link.take_wire());
+    }
+}
+
+/// A Unix socket is read and written like one of TCP.
+fn connect(address: &Address) -> io::Result<TcpStream> {
+    match address {
+        Address::Ip(address) => {
+            let socket = TcpStream::connect(address)?;
+            socket.set_nodelay(true)?;
+            Ok(socket)
+        }
+        Address::Unix(path) => Ok(TcpStream::from(OwnedFd::from(UnixStream::connect(path)?))),
+    }
+}
+
+impl Socket {
+    /// A client whose handshakes are over speaks MQTT at once, as stories want it.
+    fn shake_hands(&mut self, Peer(peer): Peer) {
+        while let Some(stream) = &mut self.streams[peer] {
+            stream.flush();
+            if stream.link.is_open() {
+                return;
+            }
+            let mut plain = Vec::new();
+            if self.receive(Peer(peer), &mut plain) == Received::Nothing {
+                return;
+            }
         }
     }
 }
@@ -104,26 +200,38 @@ impl World for Socket {
 
     fn open(&mut self) -> Peer {
         // A broker that has stopped refuses: for the client that is a connection that is closed at once.
-        let stream = TcpStream::connect(self.address).ok();
-        if let Some(stream) = &stream {
-            stream.set_nodelay(true).expect("a TCP socket");
-            stream
-                .set_read_timeout(Some(PATIENCE))
-                .expect("more than zero");
-        }
+        let stream = connect(&self.endpoint.address).ok().map(|socket| {
+            let patience = socket.set_read_timeout(Some(PATIENCE));
+            patience.expect("more than zero");
+            // Odd frames, and many: whatever a story says is cut and joined.
+            let cut = Cut {
+                frame_bytes: [0, 1, 3, 7][self.streams.len() % 4],
+                fragments: self.streams.len() % 3,
+                chatty: self.streams.len().is_multiple_of(2),
+            };
+            Stream {
+                socket,
+                link: Link::new(self.below, cut),
+            }
+        });
         self.streams.push(stream);
-        Peer(self.streams.len() - 1)
+        let peer = Peer(self.streams.len() - 1);
+        self.shake_hands(peer);
+        peer
     }
 
     fn send(&mut self, Peer(peer): Peer, bytes: &[u8]) {
         if let Some(stream) = &mut self.streams[peer] {
-            // A connection that the broker has closed is noticed when it is read.
-            let _ = stream.write_all(bytes);
+            stream.link.send(bytes);
+            stream.flush();
         }
     }
 
     fn end(&mut self, Peer(peer): Peer, how: Ending) {
-        let Some(mut stream) = self.streams[peer].take() else {
+        let Some(Stream {
+            socket: mut stream, ..
+        }) = self.streams[peer].take()
+        else {
             return;
         };
         // Any of this may fail if the broker was faster.
@@ -144,9 +252,12 @@ impl World for Socket {
             return Received::Closed;
         };
         let mut buffer = [0; 4096];
-        match stream.read(&mut buffer) {
+        match stream.socket.read(&mut buffer) {
             Ok(length) if length > 0 => {
-                bytes.extend_from_slice(&buffer[..length]);
+                let received = stream.link.receive(&buffer[..length]);
+                received.expect("the broker speaks what it should");
+                bytes.extend(stream.link.take_plain());
+                stream.flush();
                 Received::Bytes
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Received::Bytes,

@@ -73,6 +73,7 @@ fn ending(end: &End) -> Vec<Word> {
         End::PeerClosed => ("peer_closed", None),
         End::Failed => ("failed", None),
         End::Malformed(error) => ("malformed", Some(error.reason())),
+        End::Faulted(_) => ("faulted", None),
         End::Refused(refusal) => ("refused", Some(refusal.reason)),
         End::ConnectRefused(reason) => ("connect_refused", Some(*reason)),
         End::TakenOver => ("taken_over", None),

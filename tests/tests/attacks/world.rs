@@ -6,7 +6,7 @@ use super::{
 };
 use sanderling_core::{
     broker::{
-        Action, Actions, Answer, Broker, CloseCause, Command, Event, Flow, Frame, Link, Seed,
+        Action, Actions, Answer, Broker, CloseCause, Command, Event, Flow, Frame, Link, Seed, Stage,
     },
     codec::{DecodeLimits, Decoded, FromClient, FromServer},
     config::{Config, Limits},
@@ -138,12 +138,12 @@ impl World {
         let mut entropy = [0; 16];
         entropy[..4].copy_from_slice(&id.slot.to_be_bytes());
         entropy[4..8].copy_from_slice(&id.generation.to_be_bytes());
-        let link = Link {
-            listener: 0,
-            remote: None,
-            entropy,
-        };
-        let _ = self.handle(Event::Opened { conn: id, link });
+        let link = Link::new(0, None, entropy);
+        let _ = self.handle(Event::Opened {
+            conn: id,
+            link,
+            stage: Stage::Connect,
+        });
         self.run();
         id
     }

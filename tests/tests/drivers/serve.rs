@@ -81,7 +81,7 @@ impl Serve for AsyncStd {
     fn serve(builder: Builder<Self>) -> Served {
         let running = builder.start().unwrap();
         Served {
-            address: running.local_addrs[0],
+            address: running.endpoints[0].socket_addr().expect("TCP"),
             handle: running.handle.clone(),
             join: Some(Box::new(move || running.join())),
         }

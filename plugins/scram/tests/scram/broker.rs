@@ -5,7 +5,7 @@ use crate::{
     tcp::{Client, Received},
 };
 use sanderling_core::{
-    broker::{Actions, Broker, CloseCause, Event, Link, Seed},
+    broker::{Actions, Broker, CloseCause, Event, Link, Seed, Stage},
     config::Config,
     hooks::{AuthRuling, AuthStep, HookChain, HookSet, Hooks, Notice, Orders},
     id::ConnId,
@@ -165,12 +165,12 @@ fn a_connection_that_ended_is_forgotten() {
         generation: 0,
     });
     for conn in conns {
-        let link = Link {
-            listener: 0,
-            remote: None,
-            entropy: [conn.slot as u8; 16],
-        };
-        handle(Event::Opened { conn, link });
+        let link = Link::new(0, None, [conn.slot as u8; 16]);
+        handle(Event::Opened {
+            conn,
+            link,
+            stage: Stage::Connect,
+        });
         let connect = Connect {
             version: Version::V5,
             client_id: "",

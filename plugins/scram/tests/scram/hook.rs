@@ -9,11 +9,7 @@ use sanderling_core::{
 };
 use sanderling_scram::{ITERATIONS_MIN, METHOD, ScramSha256, StoredKey};
 
-const LINK: Link = Link {
-    listener: 0,
-    remote: None,
-    entropy: [0; 16],
-};
+const LINK: Link = Link::new(0, None, [0; 16]);
 const FIRST: ConnId = ConnId {
     slot: 1,
     generation: 0,

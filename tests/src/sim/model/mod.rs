@@ -172,7 +172,7 @@ impl Model {
         let turn = &mut turn;
         self.account_for(turn);
         match event {
-            Event::Opened { conn, link } => self.on_opened(*conn, link, turn, tally)?,
+            Event::Opened { conn, link, .. } => self.on_opened(*conn, link, turn, tally)?,
             Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
             Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
             Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes),
@@ -183,6 +183,13 @@ impl Model {
                 self.on_ruled(*ticket, verdict.clone(), turn, tally)?;
             }
             Event::Ordered { command, .. } => self.on_command(command, turn, tally)?,
+            Event::Announced { .. }
+            | Event::Identified { .. }
+            | Event::Progressed { .. }
+            | Event::Faulted { .. }
+            | Event::Lagged { .. } => {
+                unreachable!("simulated connections have no layers below MQTT")
+            }
         }
         self.match_all(turn, tally)?;
         self.match_drops(turn, tally)?;

@@ -15,7 +15,9 @@ use super::{
 use check::Tally;
 use conn::{Conn, Phase};
 use sanderling_core::{
-    broker::{Action, Actions, Broker, Close, CloseCause, Command, Event, Flow, Frame, Link, Seed},
+    broker::{
+        Action, Actions, Broker, Close, CloseCause, Command, Event, Flow, Frame, Link, Seed, Stage,
+    },
     codec::{DecodeLimits, Decoded, FromClient},
     hooks::{HookChain, Verdict},
     id::{ConnId, RequestId, Ticket},
@@ -368,12 +370,12 @@ impl World for Direct {
             Ipv4Addr::LOCALHOST,
             50_000 + u16::from(number),
         )));
-        let link = Link {
-            listener: 0,
-            remote,
-            entropy: [number; 16],
-        };
-        let _ = self.handle(Event::Opened { conn: id, link });
+        let link = Link::new(0, remote, [number; 16]);
+        let _ = self.handle(Event::Opened {
+            conn: id,
+            link,
+            stage: Stage::Connect,
+        });
         Peer(peer)
     }
 

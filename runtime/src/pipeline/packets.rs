@@ -1,8 +1,7 @@
-//! Received bytes in, control packets out, for one connection.
+//! The layer on top: plain bytes in, control packets out.
 //!
-//! There is no socket in here, and no matter how the bytes are split, the packets are the same (I60). A packet that
-//! arrives whole is decoded where the driver read it; only what is left of an incomplete one is copied, and an idle
-//! connection owns no buffer. Further layers (TLS, WebSocket) come before this one and hand it their plain bytes.
+//! No matter how the bytes are split, the packets are the same (I60). A packet that arrives whole is decoded where the
+//! driver read it; only what is left of an incomplete one is copied, and an idle connection owns no buffer.
 
 use sanderling_core::{
     codec::{DecodeError, DecodeLimits, Decoded, FromClient},
@@ -12,7 +11,7 @@ use sanderling_core::{
 
 /// The receiving side of one connection.
 #[derive(Debug)]
-pub struct Pipeline {
+pub struct Packets {
     mqtt: FromClient,
     /// Bytes that could not be handed out yet: the beginning of a packet, or what came after a connection was held.
     leftover: Vec<u8>,
@@ -25,8 +24,8 @@ pub struct Pipeline {
 /// A packet and its length on the wire, or why there is none.
 pub type Received<'a> = Result<(ClientPacket<'a>, u32), DecodeError>;
 
-impl Pipeline {
-    /// A pipeline for a new connection.
+impl Packets {
+    /// For a new connection.
     pub fn new(limits: &Limits) -> Self {
         Self {
             mqtt: FromClient::new(DecodeLimits {
@@ -155,7 +154,7 @@ mod tests {
     }
 
     fn packets(bytes: &[u8], splits: &[usize], hold_every: usize) -> Vec<String> {
-        let mut pipeline = Pipeline::new(&Limits::default());
+        let mut decoder = Packets::new(&Limits::default());
         let mut packets = Vec::new();
         let mut rest = bytes;
         let mut splits = splits.iter().cycle();
@@ -164,16 +163,16 @@ mod tests {
             let (mut input, later) = rest.split_at(at);
             rest = later;
             let print = |received: Received<'_>| format!("{:?}", received.unwrap());
-            while let Some(packet) = pipeline.next(&mut input, print) {
+            while let Some(packet) = decoder.next(&mut input, print) {
                 packets.push(packet);
                 if packets.len().is_multiple_of(hold_every) {
-                    pipeline.stash(core::mem::take(&mut input));
+                    decoder.stash(core::mem::take(&mut input));
                 }
             }
         }
-        assert_eq!(pipeline.leftover_bytes(), 0);
+        assert_eq!(decoder.leftover_bytes(), 0);
         assert_eq!(
-            pipeline.leftover.capacity(),
+            decoder.leftover.capacity(),
             0,
             "an idle connection owns no buffer"
         );

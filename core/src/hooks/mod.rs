@@ -7,16 +7,21 @@
 //! Several hook sets form a chain. `connect` asks all and the highest refusal wins; `subscribe` hands each set what the
 //! one before granted, and a refusal is final; `publish` and `accept` stop at the first refusal.
 
+mod chain;
+mod notice;
+
+pub use chain::{HookChain, Orders};
+pub use notice::{DropCause, End, Notice, Refusal, SessionEnd};
+
 use crate::{
-    broker::{Command, Link},
-    codec::DecodeError,
+    broker::Link,
     id::ConnId,
     packet::{ClientPacket, Connect, Publish, QoS, SubscribeEntry, Version},
     reason::ReasonCode,
 };
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
-use core::{fmt, ops::BitOr};
+use core::ops::BitOr;
 
 /// Code of the program around the broker. Runs inside a turn: it must not block.
 ///
@@ -211,246 +216,5 @@ impl Question {
     /// The packet in question: a CONNECT, PUBLISH or SUBSCRIBE.
     pub fn packet(&self) -> ClientPacket<'_> {
         crate::codec::decode_again(&self.packet, self.version)
-    }
-}
-
-/// Something that has happened, for those who log, count or follow up.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Notice<'a> {
-    /// A CONNECT was accepted.
-    Connected {
-        /// Who.
-        client: Client<'a>,
-        /// Whether a session went on.
-        session_present: bool,
-    },
-    /// A connection ended. Once for each connection that `accept` let in.
-    Ended {
-        /// The connection.
-        conn: ConnId,
-        /// Where it came from.
-        link: &'a Link,
-        /// Its client identifier; none before a CONNECT was accepted.
-        client_id: Option<&'a str>,
-        /// Why.
-        end: End,
-    },
-    /// A session and all that belonged to it is gone.
-    SessionEnded {
-        /// Whose.
-        client_id: &'a str,
-        /// Why.
-        why: SessionEnd,
-    },
-    /// A filter was subscribed to.
-    Subscribed {
-        /// Who.
-        client: Client<'a>,
-        /// As it was sent.
-        entry: SubscribeEntry<'a>,
-        /// The QoS granted.
-        granted: QoS,
-    },
-    /// A filter was given up, or named in an UNSUBSCRIBE without having been subscribed to.
-    Unsubscribed {
-        /// Who.
-        client: Client<'a>,
-        /// As it was sent.
-        filter: &'a str,
-    },
-    /// A message was lost for one receiver.
-    Dropped {
-        /// Whose session.
-        client_id: &'a str,
-        /// The topic of the message.
-        topic: &'a str,
-        /// Its QoS.
-        qos: QoS,
-        /// Why.
-        why: DropCause,
-    },
-}
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
-    /// The client sent DISCONNECT.
-    Disconnected(ReasonCode),
-    /// The peer closed the connection without a DISCONNECT.
-    PeerClosed,
-    /// The network failed.
-    Failed,
-    /// Its bytes were no MQTT.
-    Malformed(DecodeError),
-    /// It broke a rule, or came too late.
-    Refused(Refusal),
-    /// The CONNECT was refused with this code.
-    ConnectRefused(ReasonCode),
-    /// Another connection uses the client identifier.
-    TakenOver,
-    /// The broker stops.
-    Drained,
-}
-
-/// A well-formed packet that is not legal where it came, or one that did not come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Refusal {
-    /// What a 5.0 client is told.
-    pub reason: ReasonCode,
-    /// What happened.
-    pub what: &'static str,
-    /// The rule it breaks.
-    pub rule: &'static str,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", self.what, self.rule)
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disconnected(reason) => write!(f, "disconnected: {reason}"),
-            Self::PeerClosed => f.write_str("connection closed by the peer"),
-            Self::Failed => f.write_str("connection lost"),
-            Self::Malformed(error) => error.fmt(f),
-            Self::Refused(refusal) => refusal.fmt(f),
-            Self::ConnectRefused(reason) => write!(f, "connect refused: {reason}"),
-            Self::TakenOver => f.write_str("session taken over"),
-            Self::Drained => f.write_str("server shutting down"),
-        }
-    }
-}
-
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SessionEnd {
-    /// Its connection ended and it was not to outlive it.
-    Normal,
-    /// A new connection wanted a clean start.
-    Conflict,
-    /// Nobody came back in time.
-    Expired,
-}
-
-/// Why a message was lost for one receiver.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DropCause {
-    /// The session's queue, or that of all sessions, is full.
-    QueueFull,
-    /// The connection's output is full; QoS 0 only.
-    SlowReader,
-    /// The client is away and QoS 0 is not queued.
-    Away,
-    /// It is larger than the client's Maximum Packet Size. [MQTT-3.1.2-25]
-    TooLarge,
-    /// It expired in the queue. [MQTT-3.3.2-5]
-    Expired,
-    /// It came from a shared subscription, the session ended, and no other member may or can have it. [MQTT-4.8.2-5]
-    SessionEnded,
-}
-
-/// What hooks ask for during one event.
-#[derive(Debug)]
-pub struct Orders {
-    list: Vec<Command>,
-    max: usize,
-}
-
-impl Orders {
-    pub(crate) fn new(max: u32) -> Self {
-        Self {
-            list: Vec::new(),
-            max: max as usize,
-        }
-    }
-
-    /// Has `command` carried out after the current event; gives it back if too many are waiting.
-    pub fn push(&mut self, command: Command) -> Result<(), Command> {
-        if self.list.len() >= self.max {
-            return Err(command);
-        }
-        self.list.push(command);
-        Ok(())
-    }
-
-    pub(crate) fn take(&mut self) -> Vec<Command> {
-        core::mem::take(&mut self.list)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-}
-
-/// The hook sets, in the order they are asked.
-#[derive(Default)]
-pub struct HookChain {
-    sets: Vec<(HookSet, Box<dyn Hooks>)>,
-    wanted: HookSet,
-}
-
-impl fmt::Debug for HookChain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.sets.iter().map(|(wants, _)| wants))
-            .finish()
-    }
-}
-
-impl HookChain {
-    /// No hooks: everything is permitted.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Appends a set.
-    pub fn push(&mut self, hooks: Box<dyn Hooks>) {
-        let wants = hooks.wants();
-        self.wanted = self.wanted | wants;
-        self.sets.push((wants, hooks));
-    }
-
-    /// This chain and one more set.
-    #[must_use]
-    pub fn with(mut self, hooks: impl Hooks + 'static) -> Self {
-        self.push(Box::new(hooks));
-        self
-    }
-
-    /// True if any set wants this method.
-    pub(crate) fn wants(&self, what: HookSet) -> bool {
-        self.wanted.contains(what)
-    }
-
-    pub(crate) fn accept(&mut self, link: &Link) -> bool {
-        !self.wants(HookSet::ACCEPT)
-            || self
-                .wanting(HookSet::ACCEPT, 0)
-                .all(|(_, hooks)| hooks.accept(link))
-    }
-
-    pub(crate) fn notice(&mut self, notice: &Notice<'_>, orders: &mut Orders) {
-        if self.wants(HookSet::NOTICE) {
-            for (_, hooks) in self.wanting(HookSet::NOTICE, 0) {
-                hooks.notice(notice, orders);
-            }
-        }
-    }
-
-    /// The sets from number `from` on that want `what`, with their numbers.
-    pub(crate) fn wanting(
-        &mut self,
-        what: HookSet,
-        from: u16,
-    ) -> impl Iterator<Item = (u16, &mut (dyn Hooks + 'static))> {
-        self.sets
-            .iter_mut()
-            .enumerate()
-            .skip(from as usize)
-            .filter(move |(_, (wants, _))| wants.contains(what))
-            .map(|(number, (_, hooks))| (number as u16, &mut **hooks))
     }
 }

@@ -1,0 +1,153 @@
+//! The hook sets of a broker, in the order in which they are asked, and what they ask for.
+
+use super::{HookSet, Hooks, Notice};
+use crate::broker::{Command, Link};
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+/// What hooks ask for during one event.
+#[derive(Debug)]
+pub struct Orders {
+    list: Vec<Command>,
+    max: usize,
+}
+
+impl Orders {
+    pub(crate) fn new(max: u32) -> Self {
+        Self {
+            list: Vec::new(),
+            max: max as usize,
+        }
+    }
+
+    /// Has `command` carried out after the current event; gives it back if too many are waiting.
+    pub fn push(&mut self, command: Command) -> Result<(), Command> {
+        if self.list.len() >= self.max {
+            return Err(command);
+        }
+        self.list.push(command);
+        Ok(())
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<Command> {
+        core::mem::take(&mut self.list)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+/// The hook sets, in the order they are asked.
+#[derive(Default)]
+pub struct HookChain {
+    sets: Vec<Entry>,
+    wanted: HookSet,
+}
+
+/// One set of the chain.
+struct Entry {
+    wants: HookSet,
+    /// The listeners whose clients it is asked about; none for all.
+    only: Option<Box<[u16]>>,
+    hooks: Box<dyn Hooks>,
+}
+
+impl Entry {
+    fn is_for(&self, listener: Option<u16>) -> bool {
+        match (&self.only, listener) {
+            (Some(only), Some(listener)) => only.contains(&listener),
+            // What is not of a connection is everybody's business.
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
+impl fmt::Debug for HookChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.sets.iter().map(|entry| (&entry.wants, &entry.only)))
+            .finish()
+    }
+}
+
+impl HookChain {
+    /// No hooks: everything is permitted.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a set.
+    pub fn push(&mut self, hooks: Box<dyn Hooks>) {
+        self.push_for(None, hooks);
+    }
+
+    /// Appends a set that is asked about, and told of, clients of these listeners only, by the driver's numbers; `None`
+    /// for all. It is also told of what is nobody's, such as messages lost for a client that is away.
+    pub fn push_for(&mut self, listeners: Option<&[u16]>, hooks: Box<dyn Hooks>) {
+        let wants = hooks.wants();
+        self.wanted = self.wanted | wants;
+        self.sets.push(Entry {
+            wants,
+            only: listeners.map(Into::into),
+            hooks,
+        });
+    }
+
+    /// This chain and one more set.
+    #[must_use]
+    pub fn with(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.push(Box::new(hooks));
+        self
+    }
+
+    /// True if any set wants this method.
+    pub(crate) fn wants(&self, what: HookSet) -> bool {
+        self.wanted.contains(what)
+    }
+
+    pub(crate) fn accept(&mut self, link: &Link) -> bool {
+        !self.wants(HookSet::ACCEPT)
+            || self
+                .wanting(HookSet::ACCEPT, 0, link.listener)
+                .all(|(_, hooks)| hooks.accept(link))
+    }
+
+    pub(crate) fn notice(&mut self, notice: &Notice<'_>, orders: &mut Orders) {
+        if self.wants(HookSet::NOTICE) {
+            for (_, hooks) in self.sets_for(HookSet::NOTICE, 0, notice.listener()) {
+                hooks.notice(notice, orders);
+            }
+        }
+    }
+
+    /// True if any set wants this method for clients of this listener.
+    pub(crate) fn wants_of(&self, what: HookSet, listener: u16) -> bool {
+        let mut sets = self.sets.iter();
+        sets.any(|entry| entry.wants.contains(what) && entry.is_for(Some(listener)))
+    }
+
+    /// The sets from number `from` on that want `what` for clients of this listener, with their numbers.
+    pub(crate) fn wanting(
+        &mut self,
+        what: HookSet,
+        from: u16,
+        listener: u16,
+    ) -> impl Iterator<Item = (u16, &mut (dyn Hooks + 'static))> {
+        self.sets_for(what, from, Some(listener))
+    }
+
+    fn sets_for(
+        &mut self,
+        what: HookSet,
+        from: u16,
+        listener: Option<u16>,
+    ) -> impl Iterator<Item = (u16, &mut (dyn Hooks + 'static))> {
+        self.sets
+            .iter_mut()
+            .enumerate()
+            .skip(from as usize)
+            .filter(move |(_, entry)| entry.wants.contains(what) && entry.is_for(listener))
+            .map(|(number, entry)| (number as u16, &mut *entry.hooks))
+    }
+}
