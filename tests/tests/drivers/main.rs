@@ -4,6 +4,7 @@
 mod client;
 mod flow;
 mod full;
+mod listeners;
 mod load;
 mod program;
 mod serve;
