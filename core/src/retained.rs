@@ -4,13 +4,22 @@
 //! replay is the order of topics, and a filter reads only the range that its literal beginning allows.
 
 use crate::{message::Message, packet::QoS, time::Instant, topic};
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use core::ops::Bound;
+
+/// Expired messages that one message removes; each was stored by one, so this keeps up.
+const PURGED_MAX: usize = 256;
 
 /// All retained messages.
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
     topics: BTreeMap<Box<str>, Entry>,
+    /// The topics whose messages expire, by when they do.
+    expiring: BTreeSet<(Instant, Box<str>)>,
     bytes: u64,
     /// How often anything was stored or removed.
     changes: u64,
@@ -71,8 +80,12 @@ impl Retained {
             publisher,
             changed: self.changes,
         };
-        if let Some(former) = self.topics.insert(topic, entry) {
-            self.bytes -= former.message.cost_bytes();
+        let expires = entry.message.expires;
+        if let Some(former) = self.topics.insert(topic.clone(), entry) {
+            self.forget(former);
+        }
+        if let Some(at) = expires {
+            self.expiring.insert((at, topic));
         }
     }
 
@@ -80,7 +93,27 @@ impl Retained {
     pub(crate) fn remove(&mut self, topic: &str) {
         self.changes += 1;
         if let Some(former) = self.topics.remove(topic) {
-            self.bytes -= former.message.cost_bytes();
+            self.forget(former);
+        }
+    }
+
+    /// Removes messages that have expired, so that they take up no room that others need.
+    pub(crate) fn purge(&mut self, now: Instant) {
+        for _ in 0..PURGED_MAX {
+            match self.expiring.first() {
+                Some((at, _)) if *at <= now => {}
+                _ => return,
+            }
+            if let Some((_, topic)) = self.expiring.pop_first() {
+                self.remove(&topic);
+            }
+        }
+    }
+
+    fn forget(&mut self, former: Entry) {
+        self.bytes -= former.message.cost_bytes();
+        if let Some(at) = former.message.expires {
+            self.expiring.remove(&(at, former.message.topic.clone()));
         }
     }
 
@@ -223,6 +256,22 @@ mod tests {
         let mut replay = retained.replay("#", QoS::AtMostOnce, 0, 0);
         assert!(matches!(next(&mut retained, &mut replay), Step::End));
         assert_eq!((retained.len(), retained.bytes()), (0, 0));
+        assert!(retained.expiring.is_empty());
+    }
+
+    #[test]
+    fn i34_what_has_expired_is_purged_and_nothing_else() {
+        let mut retained = Retained::default();
+        let later = Some(Instant::from_millis(1001));
+        retained.store(message("a", Some(NOW)), 0);
+        retained.store(message("b", Some(NOW)), 0);
+        retained.store(message("b", later), 0);
+        retained.store(message("c", None), 0);
+        retained.purge(NOW);
+        let left: Vec<_> = retained.topics.keys().map(|topic| &**topic).collect();
+        assert_eq!(left, ["b", "c"]);
+        retained.remove("b");
+        assert!(retained.expiring.is_empty());
     }
 
     fn walk(retained: &mut Retained, filter: &str, step: u32) -> Vec<String> {

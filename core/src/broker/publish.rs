@@ -289,6 +289,7 @@ impl State {
     /// [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
     fn retain(&mut self, origin: Option<u32>, message: &mut Incoming<'_>) {
         let limits = &self.config.limits;
+        self.retained.purge(self.now);
         if message.payload.as_slice().is_empty() {
             self.retained.remove(message.topic);
         } else {
