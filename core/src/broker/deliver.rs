@@ -19,6 +19,29 @@ use smallvec::SmallVec;
 /// Subscription identifiers beside the first that a receiver's copy carries.
 type FurtherIdentifiers = SmallVec<[(u32, u32); 4]>;
 
+/// What one receiver's copy has of its own.
+#[derive(Clone, Copy, Debug)]
+struct Shape<'a> {
+    qos: QoS,
+    retain: bool,
+    identifiers: &'a [u32],
+    /// The group it is sent to; 0 for none.
+    shared: u32,
+}
+
+impl Shape<'_> {
+    /// The copy, to be kept. `kept` is the message once somebody has kept it.
+    fn keep(self, message: &mut Incoming<'_>, kept: &mut Option<Arc<Message>>) -> Queued {
+        Queued {
+            message: Arc::clone(kept.get_or_insert_with(|| message.keep())),
+            qos: self.qos,
+            retain: self.retain,
+            identifiers: Identifiers::from_slice(self.identifiers),
+            shared: self.shared,
+        }
+    }
+}
+
 impl State {
     /// Hands a message to every session with a subscription that matches. Returns how many got or will get it.
     pub(super) fn route(
@@ -139,6 +162,12 @@ impl State {
         let qos = message.qos.min(receiver.options.qos());
         // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
         let retain = message.retain && receiver.options.retain_as_published();
+        let shape = Shape {
+            qos,
+            retain,
+            identifiers,
+            shared,
+        };
         let is_crowded = hot.online && actions.is_crowded();
         let may_send = hot.online
             && !is_crowded
@@ -160,21 +189,11 @@ impl State {
                 true => self.encode_aliased(number, form, message, actions),
             };
             if encoded.bytes > hot.packet_bytes_max {
-                self.count_drop(number, message.topic, qos, DropCause::TooLarge);
+                self.lose(number, shape, message, kept, DropCause::TooLarge);
                 return false;
             }
-            let mut queued = None;
-            if qos != QoS::AtMostOnce && (shared != 0 || self.keeps_inflight(number)) {
-                let identifiers = Identifiers::from_slice(identifiers);
-                let message = kept.get_or_insert_with(|| message.keep()).clone();
-                queued = Some(Queued {
-                    message,
-                    qos,
-                    retain,
-                    identifiers,
-                    shared,
-                });
-            }
+            let is_kept = qos != QoS::AtMostOnce && (shared != 0 || self.keeps_inflight(number));
+            let queued = is_kept.then(|| shape.keep(message, kept));
             self.send_copy(number, qos, encoded, queued, actions);
             return true;
         }
@@ -184,21 +203,27 @@ impl State {
         } else if qos == QoS::AtMostOnce
             && let Some(why) = self.why_not_queued(number)
         {
-            self.count_drop(number, message.topic, qos, why);
+            self.lose(number, shape, message, kept, why);
             return false;
         }
-        let message = kept.get_or_insert_with(|| message.keep()).clone();
-        let identifiers = Identifiers::from_slice(identifiers);
-        self.enqueue(
-            number,
-            Queued {
-                message,
-                qos,
-                retain,
-                identifiers,
-                shared,
-            },
-        )
+        self.enqueue(number, shape.keep(message, kept))
+    }
+
+    /// Notes that a copy was lost that was never kept. It is only for hooks that want to know.
+    #[cold]
+    fn lose(
+        &mut self,
+        number: u32,
+        shape: Shape<'_>,
+        message: &mut Incoming<'_>,
+        kept: &mut Option<Arc<Message>>,
+        why: DropCause,
+    ) {
+        if self.watches_drops {
+            self.count_drop(number, shape.keep(message, kept), why);
+        } else {
+            self.statistics.dropped(shape.qos);
+        }
     }
 
     /// Why a QoS 0 message that cannot be sent now is lost; none if it may wait.
@@ -292,21 +317,11 @@ impl State {
                 queue.pop_victim(queued.qos)
             };
             let Some(victim) = victim else {
-                self.count_drop(
-                    number,
-                    &queued.message.topic,
-                    queued.qos,
-                    DropCause::QueueFull,
-                );
+                self.count_drop(number, queued, DropCause::QueueFull);
                 return false;
             };
             self.account_unqueued(&victim);
-            self.count_drop(
-                number,
-                &victim.message.topic,
-                victim.qos,
-                DropCause::QueueFull,
-            );
+            self.count_drop(number, victim, DropCause::QueueFull);
         }
     }
 

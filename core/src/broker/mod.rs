@@ -31,7 +31,7 @@ use crate::{
     config::Config,
     hooks::{DropCause, End, HookChain, HookSet, Notice, Orders, Refusal},
     id::ConnId,
-    packet::ClientPacket,
+    packet::{ClientPacket, Properties},
     reason::ReasonCode,
     stats::Statistics,
     time::{Instant, WallClock},
@@ -217,14 +217,19 @@ impl Broker {
         for drop in core::mem::take(&mut self.state.drops) {
             let state::Drop {
                 client_id,
-                topic,
-                qos,
+                copy,
                 why,
             } = &drop;
+            let message = &copy.message;
             let notice = Notice::Dropped {
                 client_id,
-                topic,
-                qos: *qos,
+                topic: &message.topic,
+                payload: &message.payload,
+                properties: Properties::from_validated(&message.properties),
+                qos: copy.qos,
+                retain: copy.retain,
+                identifiers: &copy.identifiers,
+                shared: copy.shared != 0,
                 why: *why,
             };
             self.hooks.notice(&notice, &mut self.orders);

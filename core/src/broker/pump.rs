@@ -60,8 +60,7 @@ impl State {
             };
             if !self.send_again(number, &resend, actions) {
                 self.sessions.get_mut(number).outbound.skip_resend();
-                let Queued { message, qos, .. } = resend.queued;
-                self.count_drop(number, &message.topic, qos, DropCause::TooLarge);
+                self.count_drop(number, resend.queued, DropCause::TooLarge);
             }
         }
     }
@@ -108,12 +107,7 @@ impl State {
             };
             self.account_unqueued(&queued);
             if expired {
-                self.count_drop(
-                    number,
-                    &queued.message.topic,
-                    queued.qos,
-                    DropCause::Expired,
-                );
+                self.count_drop(number, queued, DropCause::Expired);
             } else {
                 self.send_queued(number, queued, actions);
             }
@@ -125,7 +119,7 @@ impl State {
         let encoded = self.encode_queued(number, &queued, false, actions);
         let qos = queued.qos;
         if encoded.bytes > self.hot[number as usize].packet_bytes_max {
-            self.count_drop(number, &queued.message.topic, qos, DropCause::TooLarge);
+            self.count_drop(number, queued, DropCause::TooLarge);
             return;
         }
         let is_kept = queued.shared != 0 || self.keeps_inflight(number);

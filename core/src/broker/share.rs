@@ -119,8 +119,7 @@ impl State {
         let mut orphans = Vec::new();
         for queued in session.outbound.take_shared() {
             if queued.qos == QoS::ExactlyOnce {
-                let (topic, why) = (&queued.message.topic, DropCause::SessionEnded);
-                self.note_drop(&session.client_id, topic, queued.qos, why);
+                self.note_drop(&session.client_id, queued, DropCause::SessionEnded);
                 continue;
             }
             self.statistics.messages_queued_current += 1;
@@ -142,9 +141,7 @@ impl State {
                 return;
             };
             self.account_unqueued(&queued);
-            let Queued {
-                message, shared, ..
-            } = queued;
+            let (message, shared) = (Arc::clone(&queued.message), queued.shared);
             let mut incoming = Incoming::again(&message);
             let why = if message.is_expired(self.now) {
                 DropCause::Expired
@@ -152,7 +149,7 @@ impl State {
                 self.forms.clear();
                 let one = [member.subscription_id];
                 let identifiers = if one == [0] { &[][..] } else { &one };
-                let mut kept = Some(Arc::clone(&message));
+                let mut kept = Some(queued.message);
                 // If it is dropped, that is counted where it happens.
                 self.offer(
                     &member,
@@ -166,7 +163,7 @@ impl State {
             } else {
                 DropCause::SessionEnded
             };
-            self.note_drop(&client_id, &message.topic, queued.qos, why);
+            self.note_drop(&client_id, queued, why);
         }
         if !self.orphans.is_empty() {
             self.wake_now();

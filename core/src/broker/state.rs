@@ -6,9 +6,9 @@ use crate::{
     connection::{Connections, Live},
     hooks::Client,
     id::{ConnId, Ticket},
-    packet::{QoS, ServerPacket, Version},
+    packet::{ServerPacket, Version},
     retained::Retained,
-    session::Session,
+    session::{Queued, Session},
     shared::Groups,
     stats::Statistics,
     time::{Instant, WallClock},
@@ -127,8 +127,8 @@ impl Hot {
 #[derive(Debug)]
 pub(crate) struct Drop {
     pub(crate) client_id: Box<str>,
-    pub(crate) topic: Box<str>,
-    pub(crate) qos: QoS,
+    /// As the receiver would have got it.
+    pub(crate) copy: Queued,
     pub(crate) why: DropCause,
 }
 
@@ -372,24 +372,26 @@ impl State {
     }
 
     /// Notes that a message was lost for one receiver.
-    pub(crate) fn count_drop(&mut self, session: u32, topic: &str, qos: QoS, why: DropCause) {
+    pub(crate) fn count_drop(&mut self, session: u32, copy: Queued, why: DropCause) {
+        self.statistics.dropped(copy.qos);
         if self.watches_drops {
             let client_id = self.sessions.get(session).client_id.clone();
-            self.note_drop(&client_id, topic, qos, why);
-        } else {
-            self.statistics.dropped(qos);
+            self.drops.push(Drop {
+                client_id,
+                copy,
+                why,
+            });
         }
     }
 
     /// The same for a receiver whose session may be gone.
-    pub(crate) fn note_drop(&mut self, client_id: &str, topic: &str, qos: QoS, why: DropCause) {
-        self.statistics.dropped(qos);
+    pub(crate) fn note_drop(&mut self, client_id: &str, copy: Queued, why: DropCause) {
+        self.statistics.dropped(copy.qos);
         if self.watches_drops {
-            let (client_id, topic) = (client_id.into(), topic.into());
+            let client_id = client_id.into();
             self.drops.push(Drop {
                 client_id,
-                topic,
-                qos,
+                copy,
                 why,
             });
         }

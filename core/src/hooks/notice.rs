@@ -5,7 +5,7 @@ use crate::{
     broker::{Fault, Link},
     codec::DecodeError,
     id::ConnId,
-    packet::{QoS, SubscribeEntry},
+    packet::{Properties, QoS, SubscribeEntry},
     reason::ReasonCode,
 };
 use core::fmt;
@@ -54,14 +54,24 @@ pub enum Notice<'a> {
         /// As it was sent.
         filter: &'a str,
     },
-    /// A message was lost for one receiver.
+    /// A message was lost for one receiver, who would have got it like this.
     Dropped {
         /// Whose session.
         client_id: &'a str,
         /// The topic of the message.
         topic: &'a str,
-        /// Its QoS.
+        /// What it says.
+        payload: &'a [u8],
+        /// The properties that are forwarded unaltered.
+        properties: Properties<'a>,
+        /// The lower of its QoS and the subscription's.
         qos: QoS,
+        /// RETAIN.
+        retain: bool,
+        /// The identifiers of the subscriptions it matched.
+        identifiers: &'a [u32],
+        /// Whether a shared subscription brought it; then another member might have had it.
+        shared: bool,
         /// Why.
         why: DropCause,
     },

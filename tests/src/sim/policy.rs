@@ -197,6 +197,7 @@ impl Hooks for SimHooks {
                 topic,
                 qos,
                 why,
+                ..
             } => Heard::Dropped {
                 client_id: client_id.into(),
                 topic: topic.into(),

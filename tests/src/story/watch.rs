@@ -47,6 +47,7 @@ pub(super) fn describe(notice: &Notice<'_>) -> Vec<Word> {
             topic,
             qos,
             why,
+            ..
         } => {
             let why = match why {
                 DropCause::QueueFull => "queue_full",
