@@ -145,7 +145,7 @@ impl State {
         further
     }
 
-    /// Sends one copy, or queues it, or drops it. True if it was not dropped.
+    /// Sends one copy, or queues it, or drops it. True if one copy more of the message is on its way because of it.
     ///
     /// `shared` is the group it is sent to; 0 for none.
     pub(super) fn offer(
@@ -293,8 +293,10 @@ impl State {
         actions.deliver(encoded.frame, encoded.packet_id_at, target);
     }
 
-    /// Queues one copy; the queue's policy decides what is lost if there is no room. True if the copy stays.
+    /// Queues one copy; the queue's policy decides what is lost if there is no room. True if the copy stays, and none of
+    /// the same message is lost for it.
     fn enqueue(&mut self, number: u32, queued: Queued) -> bool {
+        let mut replaces_another = false;
         let limits = &self.config.limits;
         let (count_max, bytes_max) = (limits.queue_messages_max as usize, limits.queue_bytes_max);
         let total_max = limits.queue_bytes_total_max;
@@ -303,15 +305,17 @@ impl State {
             let queue = &mut self.sessions.get_mut(number).queue;
             let too_many = count_max > 0 && queue.len() >= count_max;
             let too_large = queue.bytes() + cost > bytes_max;
-            if !too_many && !too_large && self.statistics.queued_bytes_current + cost <= total_max {
+            let total = self.statistics.queued_bytes_current;
+            if !too_many && !too_large && total + cost <= total_max {
                 queue.push(queued);
                 self.statistics.messages_queued_current += 1;
                 self.statistics.queued_bytes_current += cost;
                 self.hot[number as usize].backlog = true;
-                return true;
+                return !replaces_another;
             }
-            // A message that fits into no queue must not empty this one first.
-            let victim = if cost > bytes_max {
+            // A message that fits into no queue, or not beside those of others, must not empty this one first.
+            let is_hopeless = cost > bytes_max || total - queue.bytes() + cost > total_max;
+            let victim = if is_hopeless {
                 None
             } else {
                 queue.pop_victim(queued.qos)
@@ -320,6 +324,7 @@ impl State {
                 self.count_drop(number, queued, DropCause::QueueFull);
                 return false;
             };
+            replaces_another |= Arc::ptr_eq(&victim.message, &queued.message);
             self.account_unqueued(&victim);
             self.count_drop(number, victim, DropCause::QueueFull);
         }
