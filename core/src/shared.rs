@@ -89,6 +89,13 @@ impl Groups {
         Some(number)
     }
 
+    /// Who is in a group; nobody if it is gone.
+    pub(crate) fn members(&self, number: u32) -> &[Member] {
+        self.groups
+            .get(&number)
+            .map_or(&[], |group| &group.members[..])
+    }
+
     /// The member of a group that gets the next message; none if every one would lose it.
     ///
     /// `key` is what the hashing strategies go by.

@@ -95,14 +95,20 @@ impl State {
         }
     }
 
-    /// What waits in the queue of a session that lost its connection is for whoever is there.
+    /// What waits in the queue of a session that lost its connection is for whoever is there. What nobody would take
+    /// stays.
     pub(super) fn orphan_queued(&mut self, number: u32) {
         let session = self.sessions.get_mut(number);
-        if session.shared == 0 {
+        if !session.joined_groups || session.queue.is_empty() {
             return;
         }
         let client_id: Arc<str> = (*session.client_id).into();
-        let queued = session.queue.take_shared();
+        let mut queue = core::mem::take(&mut session.queue);
+        let queued = queue.take_shared(|queued| {
+            let mut members = self.groups.members(queued.shared).iter();
+            members.any(|member| self.fit(member, queued.message.qos) > Fit::Never)
+        });
+        self.sessions.get_mut(number).queue = queue;
         let orphans = queued.into_iter();
         self.orphans.extend(orphans.map(|queued| Orphan {
             client_id: client_id.clone(),
@@ -112,7 +118,7 @@ impl State {
 
     /// What a session that ended had not acknowledged is for another member, if its QoS allows it. [MQTT-4.8.2-5]
     pub(super) fn orphan_all(&mut self, session: &mut Session) {
-        if session.shared == 0 {
+        if !session.joined_groups {
             return;
         }
         let client_id: Arc<str> = (*session.client_id).into();
@@ -126,7 +132,7 @@ impl State {
             self.statistics.queued_bytes_current += queued.message.cost_bytes();
             orphans.push(queued);
         }
-        orphans.extend(session.queue.take_shared());
+        orphans.extend(session.queue.take_shared(|_| true));
         let orphans = orphans.into_iter();
         self.orphans.extend(orphans.map(|queued| Orphan {
             client_id: client_id.clone(),

@@ -241,7 +241,7 @@ impl State {
         };
         let is_shared = filter.shared().is_some();
         if is_shared {
-            session.shared += u32::from(is_new);
+            session.joined_groups = true;
             self.join_group(filter, member);
         } else {
             self.index.subscribe(filter.path(), member);
@@ -286,7 +286,6 @@ impl State {
             .replays
             .retain(|replay| *replay.filter != *filter.as_str());
         if filter.shared().is_some() {
-            session.shared -= 1;
             self.leave_group(filter, number);
         } else {
             self.index.unsubscribe(filter.path(), number);

@@ -90,15 +90,16 @@ impl Queue {
         }
     }
 
-    /// Takes out what was sent to groups. The caller keeps the accounts of all sessions.
-    pub(crate) fn take_shared(&mut self) -> Vec<Queued> {
+    /// Takes out what was sent to groups, as far as it is wanted elsewhere. The caller keeps the accounts of all sessions.
+    pub(crate) fn take_shared(&mut self, is_wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {
         let mut shared = Vec::new();
         for list in [&mut self.qos0, &mut self.acknowledged] {
             list.retain(|(arrived, queued)| {
-                if queued.shared != 0 {
+                let is_taken = queued.shared != 0 && is_wanted(queued);
+                if is_taken {
                     shared.push((*arrived, queued.clone()));
                 }
-                queued.shared == 0
+                !is_taken
             });
         }
         shared.sort_unstable_by_key(|(arrived, _)| *arrived);
