@@ -165,8 +165,9 @@ pub(super) fn any_topic(dice: &mut Dice, shares: bool) -> &'static str {
 }
 
 fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
-    let filter = match (shares, dice.chance(5)) {
-        (true, _) => dice.one(FILTERS_BESIDE),
+    let filter = match (shares, dice.chance(if shares { 50 } else { 5 })) {
+        (true, true) => dice.one(SHARED_FILTERS),
+        (true, false) => dice.one(FILTERS_BESIDE),
         (false, true) => dice.one(RARE_FILTERS),
         (false, false) => dice.one(FILTERS),
     };
@@ -238,10 +239,7 @@ pub(super) fn subscribe(
     };
     let entries = (0..count)
         .map(|_| {
-            let filter = match shares && dice.chance(50) {
-                true => TopicFilter::parse(dice.one(SHARED_FILTERS)).expect("a topic filter"),
-                false => any_filter(dice, shares),
-            };
+            let filter = any_filter(dice, shares);
             let options = SubscribeOptions {
                 qos: any_qos(dice),
                 no_local: dice.chance(15) && filter.shared().is_none(),

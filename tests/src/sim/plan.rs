@@ -132,7 +132,7 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let shares = dice.chance(25);
-        let config = settings::draw(&mut dice, shares);
+        let config = settings::draw(&mut dice);
         let rates = settings::rates(&mut dice);
         let personas = personas(&mut dice);
         let paddings = dice.one(&[&[0, 10][..], &[0, 0, 10, 300], &[0, 10, 300, 5000]]);

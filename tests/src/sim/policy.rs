@@ -1,14 +1,18 @@
 //! The hooks of a simulated broker. What they answer depends on a number that the simulator sets before each event and on
 //! what they are asked about, so the model can work out the same answers without asking the broker.
 
-use super::dice::{digest, mix};
+use super::{
+    dice::{digest, mix},
+    wire::copy,
+};
 use sanderling_core::{
     broker::Link,
     hooks::{
         Client, DropCause, End, HookSet, Hooks, Notice, Orders, Ruling, SessionEnd,
         SubscribeRequest,
     },
-    packet::{Connect, Publish, QoS},
+    id::ConnId,
+    packet::{Connect, PropertiesBuf, Publish, QoS},
     reason::ReasonCode,
 };
 use std::sync::{Arc, Mutex};
@@ -107,16 +111,26 @@ impl Policy {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Heard {
     Connected(String, bool),
-    Ended(Option<String>, End),
+    Ended(ConnId, End),
     SessionEnded(String, SessionEnd),
     Subscribed(String, String),
     Unsubscribed(String, String),
-    Dropped {
-        client_id: String,
-        topic: String,
-        qos: QoS,
-        why: DropCause,
-    },
+    Dropped(Lost),
+}
+
+/// A copy of a message that was lost, as hooks hear of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Lost {
+    pub(super) client_id: String,
+    pub(super) topic: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) properties: PropertiesBuf,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// In ascending order.
+    pub(super) identifiers: Vec<u32>,
+    pub(super) shared: bool,
+    pub(super) why: DropCause,
 }
 
 /// What the hook sets of one broker share.
@@ -184,7 +198,7 @@ impl Hooks for SimHooks {
                 client,
                 session_present,
             } => Heard::Connected(client.client_id.into(), session_present),
-            Notice::Ended { client_id, end, .. } => Heard::Ended(client_id.map(Into::into), end),
+            Notice::Ended { conn, end, .. } => Heard::Ended(conn, end),
             Notice::SessionEnded { client_id, why } => Heard::SessionEnded(client_id.into(), why),
             Notice::Subscribed { client, entry, .. } => {
                 Heard::Subscribed(client.client_id.into(), entry.filter.as_str().into())
@@ -195,15 +209,28 @@ impl Hooks for SimHooks {
             Notice::Dropped {
                 client_id,
                 topic,
+                payload,
+                properties,
                 qos,
+                retain,
+                identifiers,
+                shared,
                 why,
-                ..
-            } => Heard::Dropped {
-                client_id: client_id.into(),
-                topic: topic.into(),
-                qos,
-                why,
-            },
+            } => {
+                let mut identifiers = identifiers.to_vec();
+                identifiers.sort_unstable();
+                Heard::Dropped(Lost {
+                    client_id: client_id.into(),
+                    topic: topic.into(),
+                    payload: payload.into(),
+                    properties: copy(properties),
+                    qos,
+                    retain,
+                    identifiers,
+                    shared,
+                    why,
+                })
+            }
         };
         self.shared.lock().expect("one thread").heard.push(heard);
     }

@@ -4,7 +4,7 @@ use super::{dice::Dice, policy::Rates};
 use sanderling_core::config::{Config, DeliveryMode, Limits, SharedStrategy};
 use std::time::Duration;
 
-pub(super) fn draw(dice: &mut Dice, shares: bool) -> Config {
+pub(super) fn draw(dice: &mut Dice) -> Config {
     let mut config = if dice.chance(20) {
         Config::compat()
     } else {
@@ -29,22 +29,6 @@ pub(super) fn draw(dice: &mut Dice, shares: bool) -> Config {
     // Each limit is left alone in most runs, so that one that is tight is not hidden behind another.
     let tightness = dice.one(&[0, 0, 15, 40]);
     limits(&mut config.limits, dice, tightness);
-    if shares || config.delivery_mode == DeliveryMode::Overlap {
-        // Which of several copies of one message a full queue loses, or in whose queue one for a group stands, cannot be
-        // told from what hooks hear.
-        let Limits {
-            queue_messages_max,
-            queue_bytes_max,
-            queue_bytes_total_max,
-            ..
-        } = Limits::default();
-        config.limits = Limits {
-            queue_messages_max,
-            queue_bytes_max,
-            queue_bytes_total_max,
-            ..config.limits
-        };
-    }
     config
 }
 

@@ -78,6 +78,10 @@ pub const INVARIANTS: &[(&str, &str)] = &[
     ("I43", "what a hook refuses has no effect"),
     ("I45", "a message of a group goes to one member"),
     (
+        "I46",
+        "a message of a group waits only where somebody has to wait",
+    ),
+    (
         "I48",
         "a silent client is disconnected in time, and no other",
     ),

@@ -1,8 +1,8 @@
 //! The trace of a run: a hash of everything that was said, and on demand the words.
 
 use super::wire::Out;
-use sanderling_core::{broker::Event, id::ConnId, time::Instant};
-use std::fmt::Write;
+use sanderling_core::{broker::Event, id::ConnId, packet::ClientPacket, time::Instant};
+use std::{borrow::Cow, fmt::Write};
 
 #[derive(Debug)]
 pub(super) struct Trace {
@@ -45,7 +45,7 @@ impl Trace {
         if let Some(lines) = &mut self.lines {
             let text = match event {
                 Event::Opened { conn, .. } => format!("opened {conn}"),
-                Event::Received { conn, packet, .. } => format!("{conn} > {packet:?}"),
+                Event::Received { conn, packet, .. } => format!("{conn} > {}", said(packet)),
                 Event::Malformed { conn, error } => format!("{conn} > malformed: {error}"),
                 Event::Flushed { conn, bytes } => format!("flushed {conn} {bytes}"),
                 Event::Closed { conn, cause } => format!("closed {conn} {cause:?}"),
@@ -80,7 +80,7 @@ impl Trace {
                     line,
                     "PUBLISH {:?} {:?} qos {}{}{} id {:?} {:?}",
                     delivery.topic,
-                    String::from_utf8_lossy(&delivery.payload[..delivery.payload.len().min(16)]),
+                    beginning(&delivery.payload),
                     delivery.qos,
                     if delivery.retain { " retain" } else { "" },
                     if delivery.dup { " dup" } else { "" },
@@ -97,4 +97,27 @@ impl Trace {
             lines.push(format!("      {conn} < {line}"));
         }
     }
+}
+
+/// A packet of a client in words.
+fn said(packet: &ClientPacket<'_>) -> String {
+    match packet {
+        ClientPacket::Publish(publish) => format!(
+            "PUBLISH {:?} {:?} of {} bytes, qos {}{}{} id {:?} {:?}",
+            publish.topic,
+            beginning(publish.payload),
+            publish.payload.len(),
+            publish.qos,
+            if publish.retain { " retain" } else { "" },
+            if publish.dup { " dup" } else { "" },
+            publish.packet_id.map(|id| id.get()),
+            publish.properties,
+        ),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Enough of a payload to know it by.
+fn beginning(payload: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(&payload[..payload.len().min(16)])
 }

@@ -97,7 +97,8 @@ impl Out {
     }
 }
 
-fn copy(properties: sanderling_core::packet::Properties<'_>) -> PropertiesBuf {
+/// Properties that own what they say.
+pub(super) fn copy(properties: sanderling_core::packet::Properties<'_>) -> PropertiesBuf {
     let mut copy = PropertiesBuf::new();
     for property in properties.iter() {
         copy.push(property).expect("it was decoded");

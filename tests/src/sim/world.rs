@@ -127,8 +127,6 @@ impl World {
             self.questions.retain(|open| open != ticket);
             self.settled.push(*ticket);
         }
-        let refused = self.broker.view().statistics().retained_refused;
-        self.model.hear_refusals(refused);
         self.model
             .judge(self.now_ms, policy, event, turn, &mut self.tally)?;
         self.check()

@@ -1,6 +1,10 @@
 //! What is compared after each event: the recount of everything, the limits, and that nothing waits that could go.
 
-use super::{Judged, Model, Phase, session::Session, violated};
+use super::{
+    Judged, Model, Phase,
+    session::{Session, Weight},
+    violated,
+};
 use crate::sim::{tally::Tally, wire::Turn};
 use sanderling_core::{
     broker::View,
@@ -8,15 +12,11 @@ use sanderling_core::{
     packet::{QoS, Version},
 };
 
-/// What a kept message weighs in the limits by bytes, beside its topic, properties and payload.
-pub(super) const OVERHEAD_BYTES: u64 = 96;
-
 impl Model {
     /// A new event: what was new is not any more.
     pub(super) fn account_for(&mut self, _: &Turn) {
         for session in self.sessions.values_mut() {
-            session.delivered_now = 0;
-            session.delivered_bytes_now = 0;
+            session.delivered_now = Weight::default();
             session.owed.iter_mut().for_each(|copy| copy.is_new = false);
         }
     }
@@ -51,7 +51,6 @@ impl Model {
     /// Compares the broker's view with a recount.
     pub(in super::super) fn recount(&mut self, view: View<'_>, tally: &mut Tally) -> Judged {
         tally.check("I58");
-        self.settle_floating(view.statistics().messages_queued_current)?;
         let here: Vec<_> = self
             .sessions
             .iter()
@@ -62,27 +61,22 @@ impl Model {
             violated!("I28", "sessions are {there:?} and should be {here:?}");
         }
         let counters = view.statistics();
-        let queued: usize = self.floating.len()
-            + self
-                .sessions
-                .values()
-                .map(|session| session.owed.len())
-                .sum::<usize>();
-        if counters.messages_queued_current != queued as u64 {
+        let queued = self.queued();
+        if counters.messages_queued_current != queued.count {
             violated!(
                 "I03",
-                "{} messages are queued, and {queued} are owed",
-                counters.messages_queued_current
+                "{} messages are queued, and {} are owed, {} of them to groups",
+                counters.messages_queued_current,
+                queued.count,
+                self.floating.len()
             );
         }
-        let bytes: u64 = self.sessions.values().map(Session::queued_bytes).sum();
-        let owed = (queued - self.floating.len()) as u64;
-        let weight = bytes + OVERHEAD_BYTES * owed + self.floating_bytes();
-        if counters.queued_bytes_current != weight {
+        if counters.queued_bytes_current != queued.bytes {
             violated!(
                 "I58",
-                "{} bytes are queued, not {weight}",
-                counters.queued_bytes_current
+                "{} bytes are queued, not {}",
+                counters.queued_bytes_current,
+                queued.bytes
             );
         }
         let online = here.iter().filter(|(_, is_online)| *is_online).count() as u64;
@@ -117,6 +111,11 @@ impl Model {
                 u64::from(counters.subscriptions_current),
                 subscriptions as u64,
             ),
+            (
+                "refusals to retain",
+                counters.retained_refused,
+                self.retained_refused,
+            ),
             ("QoS 0 drops", counters.messages_dropped[0], self.dropped[0]),
             ("QoS 1 drops", counters.messages_dropped[1], self.dropped[1]),
             ("QoS 2 drops", counters.messages_dropped[2], self.dropped[2]),
@@ -135,6 +134,20 @@ impl Model {
         self.check_limits(tally)
     }
 
+    /// All that waits.
+    fn queued(&self) -> Weight {
+        let mut weight = Weight {
+            count: self.floating.len() as u64,
+            bytes: self.floating_bytes(),
+        };
+        for session in self.sessions.values() {
+            let queued = session.queued();
+            weight.count += queued.count;
+            weight.bytes += queued.bytes;
+        }
+        weight
+    }
+
     fn check_limits(&self, tally: &mut Tally) -> Judged {
         let limits = &self.config.limits;
         let count_max = limits.queue_messages_max as usize;
@@ -150,17 +163,12 @@ impl Model {
                     session.owed.len()
                 );
             }
-            if session.queued_bytes() + OVERHEAD_BYTES * session.owed.len() as u64
-                > limits.queue_bytes_max
-            {
-                violated!(
-                    "I21",
-                    "{} bytes are queued for {client_id:?}",
-                    session.queued_bytes()
-                );
+            let bytes = session.queued().bytes;
+            if bytes > limits.queue_bytes_max {
+                violated!("I21", "{bytes} bytes are queued for {client_id:?}");
             }
         }
-        let total: u64 = self.sessions.values().map(Session::queued_bytes).sum();
+        let total = self.queued().bytes;
         if total > limits.queue_bytes_total_max {
             violated!("I21", "{total} bytes are queued");
         }
@@ -178,6 +186,9 @@ impl Model {
 
     /// What could be sent was sent, unless the broker has asked to be called again at once.
     pub(in super::super) fn check_progress(&self, has_chore: bool, tally: &mut Tally) -> Judged {
+        if !has_chore {
+            self.check_progress_of_groups(tally)?;
+        }
         for (client_id, session) in &self.sessions {
             let Some(id) = session.conn else {
                 continue;
@@ -189,19 +200,18 @@ impl Model {
             tally.check("I23");
             let is_full =
                 self.conns[&id].unflushed >= u64::from(self.config.limits.outbound_bytes_max);
-            // Known: a PUBREL of a 5.0 client that is given up makes room, and nothing is sent because of it.
-            let is_known = self.config.evict_awaiting_release && session.version == Version::V5;
-            if has_chore || is_full || is_known || self.may_hold_floating(client_id) {
+            if has_chore || is_full {
                 continue;
             }
             let has_room = self.has_room(session);
-            // Several copies of one message may stand in any order.
+            // Several copies of one message may stand in any order, and what is for a group anywhere.
             let first = session.owed.first().map(|copy| copy.message.order);
-            let first_waits = session
-                .owed
-                .iter()
-                .take_while(|copy| Some(copy.message.order) == first)
-                .any(|copy| copy.qos != QoS::AtMostOnce);
+            let first_waits = self.may_hold(client_id).next().is_some()
+                || session
+                    .owed
+                    .iter()
+                    .take_while(|copy| Some(copy.message.order) == first)
+                    .any(|copy| copy.qos != QoS::AtMostOnce);
             let is_stuck = if session.owes_again() || session.owed.is_empty() || first_waits {
                 has_room
             } else {
@@ -218,6 +228,21 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    fn check_progress_of_groups(&self, tally: &mut Tally) -> Judged {
+        if !self.floating.is_empty() {
+            tally.check("I46");
+        }
+        let limit = u64::from(self.config.limits.outbound_bytes_max);
+        let waits = |session: &Session| {
+            let is_full = |id| self.conns[&id].unflushed >= limit;
+            !self.has_room(session) || session.conn.is_none_or(is_full)
+        };
+        match self.stuck_floating(waits) {
+            Some(floating) => violated!("I46", "nobody who may have it has to wait: {floating:?}"),
+            None => Ok(()),
+        }
     }
 
     fn has_room(&self, session: &Session) -> bool {
@@ -268,7 +293,9 @@ impl Model {
 }
 
 impl Session {
-    fn queued_bytes(&self) -> u64 {
-        self.owed.iter().map(|copy| copy.message.bytes()).sum()
+    fn queued(&self) -> Weight {
+        let mut weight = Weight::default();
+        self.owed.iter().for_each(|copy| weight.add(&copy.message));
+        weight
     }
 }

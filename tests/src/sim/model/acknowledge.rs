@@ -4,7 +4,7 @@ use super::{Judged, Model, publish::Told, session::Release};
 use crate::sim::{tally::Tally, wire::Turn};
 use sanderling_core::{
     id::ConnId,
-    packet::{Ack, PacketType, QoS},
+    packet::{Ack, PacketType, QoS, Version},
 };
 
 impl Model {
@@ -33,7 +33,8 @@ impl Model {
         let packet_id = ack.packet_id.get();
         let now_ms = self.now_ms;
         let releasing_max = usize::from(self.config.limits.awaiting_release_max);
-        let evicts = self.config.evict_awaiting_release;
+        let is_older = self.conn(id).version != Version::V5;
+        let evicts = self.config.evict_awaiting_release && is_older;
         let session = self.session_of(id);
         let at = session.inflight.iter().position(|flight| {
             flight.packet_id == packet_id && flight.copy.qos == QoS::ExactlyOnce

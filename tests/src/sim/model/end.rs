@@ -211,8 +211,9 @@ impl Model {
             }
             None => {}
         }
-        if ends_with_it {
-            self.end_session(&client_id, turn, tally)?;
+        match ends_with_it {
+            true => self.end_session(&client_id, turn, tally)?,
+            false => self.offer_anew(&client_id),
         }
         let successor = self.conn(id).successor.take();
         self.go_on_with(successor, turn, tally)
@@ -253,10 +254,10 @@ impl Model {
             self.publish_will(client_id, will, tally)?;
         }
         tally.check("I30");
-        let session = self.sessions.remove(client_id);
-        let flights = session.into_iter().flat_map(|session| session.inflight);
-        self.release_shared(flights.map(|flight| flight.copy).collect(), tally);
-        self.ended.push(client_id.to_owned());
+        let session = self.sessions.remove(client_id).expect("it exists");
+        let flights = session.inflight.clone().into_iter();
+        self.release_shared(client_id, flights.map(|flight| flight.copy), tally);
+        self.ended.push((client_id.to_owned(), session));
         Ok(())
     }
 }

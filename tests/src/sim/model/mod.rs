@@ -70,18 +70,22 @@ pub(super) struct Model {
     retained: BTreeMap<String, Rc<Message>>,
     accepted: u64,
     tickets: BTreeMap<Ticket, consult::Asked>,
+    /// The group that each shared filter has now or had last, by its number among all that were founded.
+    groups: BTreeMap<String, u64>,
+    founded: u64,
     /// What one member of a group is owed.
     floating: Vec<share::Floating>,
-    /// Topics of messages of groups that hooks heard are lost with a session, during this event.
-    lost_shared: Vec<String>,
+    /// What has found its end during this event.
+    landed: Vec<share::Floating>,
+    /// QoS 2 messages of groups that sessions had begun which ended during this event: hooks hear that they are lost.
+    abandoned: Vec<(String, session::Copy)>,
     pub(super) is_draining: bool,
     /// Messages lost for one receiver, by QoS, as the hooks heard.
     dropped: [u64; 3],
-    /// Sessions that ended during this event.
-    ended: Vec<String>,
-    /// `retained_refused` of the counters before this event, and by how much it rose during it.
+    /// Sessions that ended during this event, as they were.
+    ended: Vec<(String, Session)>,
+    /// Messages that could not be retained.
     retained_refused: u64,
-    refusals_to_retain: u64,
     /// Everything any message said: payload to topic, to explain what should not have been sent.
     said: BTreeMap<Vec<u8>, String>,
 }
@@ -140,21 +144,17 @@ impl Model {
             retained: BTreeMap::new(),
             accepted: 0,
             tickets: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            founded: 0,
             floating: Vec::new(),
-            lost_shared: Vec::new(),
+            landed: Vec::new(),
+            abandoned: Vec::new(),
             is_draining: false,
             dropped: [0; 3],
             ended: Vec::new(),
             retained_refused: 0,
-            refusals_to_retain: 0,
             said: BTreeMap::new(),
         }
-    }
-
-    /// The counter of messages that could not be retained, after the event that is to be judged.
-    pub(super) fn hear_refusals(&mut self, counted: u64) {
-        self.refusals_to_retain = counted - self.retained_refused;
-        self.retained_refused = counted;
     }
 
     /// Judges what came of an event.
@@ -169,6 +169,7 @@ impl Model {
         self.now_ms = now_ms;
         self.policy = policy;
         self.ended.clear();
+        self.landed.clear();
         let turn = &mut turn;
         self.account_for(turn);
         match event {
@@ -193,14 +194,8 @@ impl Model {
         }
         self.match_all(turn, tally)?;
         self.match_drops(turn, tally)?;
+        self.settle_floating()?;
         self.check_hold(event, turn)?;
-        if self.refusals_to_retain > 0 {
-            violated!(
-                "I31",
-                "{} messages are not retained, though there is room",
-                self.refusals_to_retain
-            );
-        }
         finish(turn)
     }
 

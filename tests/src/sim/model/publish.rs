@@ -2,10 +2,9 @@
 
 use super::{
     Judged, Model,
-    account::OVERHEAD_BYTES,
     consult::Subject,
     matching::{levels, matches},
-    session::{Copy, Message, forwarded},
+    session::{Copy, Message, Weight, forwarded},
     share::shared_path,
     violated,
 };
@@ -241,12 +240,9 @@ impl Model {
     fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
         tally.check("I31");
         let topic = &message.topic;
-        // With several messages in one event, those without room are the ones that could not be retained.
-        let is_refused = !message.payload.is_empty()
-            && self.refusals_to_retain > 0
-            && !self.has_room_to_retain(message);
+        let is_refused = !message.payload.is_empty() && !self.has_room_to_retain(message);
         if is_refused {
-            self.refusals_to_retain -= 1;
+            self.retained_refused += 1;
             tally.sometimes("a message cannot be retained");
         }
         // What is replaced is not sent to anybody any more.
@@ -264,18 +260,18 @@ impl Model {
         Ok(())
     }
 
-    /// Whether a message can be retained within the limits for certain.
+    /// Whether a message can be retained within the limits. What has expired is in nobody's way.
     fn has_room_to_retain(&self, message: &Message) -> bool {
         let limits = &self.config.limits;
         let others = self
             .retained
             .values()
-            .filter(|other| other.topic != message.topic);
-        let (count, bytes) = others.fold((0, 0), |(count, bytes), other| {
-            (count + 1, bytes + other.bytes() + OVERHEAD_BYTES)
-        });
-        count < limits.retained_messages_max as usize
-            && bytes + message.bytes() + OVERHEAD_BYTES <= limits.retained_bytes_max
+            .filter(|other| other.topic != message.topic && !other.is_expired(self.now_ms));
+        let mut weight = Weight::default();
+        others.for_each(|other| weight.add(other));
+        weight.add(message);
+        weight.count <= u64::from(limits.retained_messages_max)
+            && weight.bytes <= limits.retained_bytes_max
     }
 
     /// Makes the copies that one session is owed. [MQTT-3.3.4-2] [MQTT-3.3.4-3]
@@ -321,6 +317,7 @@ impl Model {
                 qos: message.qos.min(granted),
                 retain: message.retain && keeps_retain,
                 identifiers,
+                or_identifiers: Vec::new(),
                 was_away: session.conn.is_none(),
                 is_new: true,
                 shared: None,

@@ -9,6 +9,9 @@ use std::{
     rc::Rc,
 };
 
+/// What a kept message weighs in the limits by bytes, beside its topic, properties and payload.
+const OVERHEAD_BYTES: u64 = 96;
+
 /// An application message that was accepted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Message {
@@ -33,10 +36,24 @@ impl Message {
             .is_some_and(|interval| self.accepted_ms + u64::from(interval) * 1000 <= now_ms)
     }
 
-    /// What it weighs in a limit by bytes, at least.
-    pub(super) fn bytes(&self) -> u64 {
-        (self.topic.len() + self.payload.len() + self.properties.as_properties().as_bytes().len())
-            as u64
+    /// What it counts for in the limits by bytes.
+    pub(super) fn weight(&self) -> u64 {
+        let properties = self.properties.as_properties().as_bytes();
+        (self.topic.len() + self.payload.len() + properties.len()) as u64 + OVERHEAD_BYTES
+    }
+}
+
+/// Messages in a queue, and what they count for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Weight {
+    pub(super) count: u64,
+    pub(super) bytes: u64,
+}
+
+impl Weight {
+    pub(super) fn add(&mut self, message: &Message) {
+        self.count += 1;
+        self.bytes += message.weight();
     }
 }
 
@@ -58,6 +75,14 @@ pub(super) fn forwarded(properties: Properties<'_>) -> PropertiesBuf {
     forwarded
 }
 
+/// The sessions that share a subscription, from the first that joins until the last has left.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Group {
+    pub(super) filter: Rc<str>,
+    /// Tells it from others that had the same filter before.
+    pub(super) number: u64,
+}
+
 /// A message on its way to one session.
 #[derive(Clone, Debug)]
 pub(super) struct Copy {
@@ -66,12 +91,20 @@ pub(super) struct Copy {
     pub(super) retain: bool,
     /// In ascending order; one that several subscriptions have stands several times. [MQTT 5.0, 3.3.4]
     pub(super) identifiers: Vec<u32>,
+    /// What else these may be: another copy of the message looked the same to an older client that was sent one of them.
+    pub(super) or_identifiers: Vec<Vec<u32>>,
     /// The session had no connection when it was routed.
     pub(super) was_away: bool,
-    /// The shared filter it was routed by.
-    pub(super) shared: Option<Rc<str>>,
+    /// The group it was routed to.
+    pub(super) shared: Option<Group>,
     /// It was routed in the present event.
     pub(super) is_new: bool,
+}
+
+impl Copy {
+    pub(super) fn may_have(&self, identifiers: &Vec<u32>) -> bool {
+        self.identifiers == *identifiers || self.or_identifiers.contains(identifiers)
+    }
 }
 
 /// A QoS 1 or 2 message that the client has not acknowledged.
@@ -146,9 +179,8 @@ pub(in super::super) struct Session {
     pub(super) will_ms: Option<u64>,
     /// The last message delivered live, by publisher, topic and QoS.
     pub(super) last: BTreeMap<(Option<String>, String, QoS), u64>,
-    /// First deliveries during this event, and their bytes.
-    pub(super) delivered_now: usize,
-    pub(super) delivered_bytes_now: u64,
+    /// First deliveries during this event.
+    pub(super) delivered_now: Weight,
 }
 
 impl Session {
@@ -169,8 +201,7 @@ impl Session {
             will: None,
             will_ms: None,
             last: BTreeMap::new(),
-            delivered_now: 0,
-            delivered_bytes_now: 0,
+            delivered_now: Weight::default(),
         }
     }
 

@@ -3,26 +3,43 @@
 
 use super::{
     Judged, Model,
-    account::OVERHEAD_BYTES,
     matching::matches,
-    session::{Copy, Message, Session, Subscription},
+    session::{Copy, Group, Message, Session, Subscription},
     violated,
 };
 use crate::sim::tally::Tally;
 use sanderling_core::packet::QoS;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 /// A message that one member of a group is owed, nobody knows which.
 #[derive(Clone, Debug)]
 pub(super) struct Floating {
-    filter: String,
-    message: Rc<Message>,
-    /// What each member would have got when it was routed.
-    offers: BTreeMap<String, Copy>,
+    group: Group,
+    pub(super) message: Rc<Message>,
+    /// What each member would have got whenever the broker chose one, oldest first.
+    offers: Vec<(String, Copy)>,
     is_new: bool,
+}
+
+impl Floating {
+    /// What this session would have got.
+    fn offers_to<'a>(&'a self, client_id: &'a str) -> impl Iterator<Item = &'a Copy> {
+        let offers = self.offers.iter();
+        offers
+            .filter(move |(to, _)| to == client_id)
+            .map(|(_, copy)| copy)
+    }
+
+    fn add(&mut self, client_id: &str, copy: Copy) {
+        let is_same = |offer: &Copy| {
+            offer.qos == copy.qos
+                && offer.retain == copy.retain
+                && offer.identifiers == copy.identifiers
+        };
+        if !self.offers_to(client_id).any(is_same) {
+            self.offers.push((client_id.to_owned(), copy));
+        }
+    }
 }
 
 /// What follows `$share/{name}/` in a filter; none if that is not how it begins. [MQTT-4.8.2-1]
@@ -32,6 +49,15 @@ pub(super) fn shared_path(filter: &str) -> Option<&str> {
 }
 
 impl Model {
+    /// A session is about to join the group of a shared filter: a new one if nobody is in it.
+    pub(super) fn found_group(&mut self, filter: &str) {
+        let mut sessions = self.sessions.values();
+        if !sessions.any(|session| session.subscriptions.contains_key(filter)) {
+            self.founded += 1;
+            self.groups.insert(filter.to_owned(), self.founded);
+        }
+    }
+
     /// Owes a message to every group whose filter matches. Returns to how many.
     pub(super) fn float(&mut self, message: &Rc<Message>, tally: &mut Tally) -> usize {
         let all = self
@@ -44,7 +70,9 @@ impl Model {
             .collect();
         let mut groups = 0;
         for filter in filters {
-            if let Some(floating) = self.floating(filter, message) {
+            let number = self.groups[&filter];
+            let filter = filter.into();
+            if let Some(floating) = self.floating(Group { filter, number }, message) {
                 tally.sometimes("a message for a group");
                 self.floating.push(floating);
                 groups += 1;
@@ -54,127 +82,157 @@ impl Model {
     }
 
     /// None if every member would lose it.
-    fn floating(&self, filter: String, message: &Rc<Message>) -> Option<Floating> {
-        let mut offers = BTreeMap::new();
+    fn floating(&self, group: Group, message: &Rc<Message>) -> Option<Floating> {
+        let mut floating = Floating {
+            group,
+            message: Rc::clone(message),
+            offers: Vec::new(),
+            is_new: true,
+        };
+        self.make_offers(&mut floating);
+        (!floating.offers.is_empty()).then_some(floating)
+    }
+
+    /// Notes what each member that would keep the message gets if it is chosen now.
+    fn make_offers(&self, floating: &mut Floating) {
+        let group = floating.group.clone();
+        if self.groups.get(&*group.filter) != Some(&group.number) {
+            return;
+        }
         for (client_id, session) in &self.sessions {
-            let Some(subscription) = session.subscriptions.get(&filter) else {
+            let Some(subscription) = session.subscriptions.get(&*group.filter) else {
                 continue;
             };
-            let copy = offer(&filter, message, subscription, session);
+            let copy = offer(&group, &floating.message, subscription, session);
             let is_kept =
                 session.conn.is_some() || copy.qos != QoS::AtMostOnce || self.config.queue_qos0;
             if is_kept {
-                offers.insert(client_id.clone(), copy);
+                floating.add(client_id, copy);
             }
         }
-        let message = Rc::clone(message);
-        (!offers.is_empty()).then_some(Floating {
-            filter,
-            message,
-            offers,
-            is_new: true,
-        })
     }
 
-    /// What this session would get of a message that floats: as it was routed, or as it stands now.
-    fn offers_to(&self, client_id: &str, floating: &Floating) -> Vec<Copy> {
-        let now = self.sessions.get(client_id).and_then(|session| {
-            let subscription = session.subscriptions.get(&floating.filter)?;
-            let copy = offer(&floating.filter, &floating.message, subscription, session);
-            Some(Copy {
-                is_new: floating.is_new,
-                ..copy
-            })
-        });
-        let then = floating.offers.get(client_id).cloned();
-        now.into_iter().chain(then).collect()
+    /// A member has gone: what may have stood in its queue is for whoever is there.
+    pub(super) fn offer_anew(&mut self, client_id: &str) {
+        let mut all = std::mem::take(&mut self.floating);
+        for floating in &mut all {
+            if floating.offers_to(client_id).next().is_some() {
+                self.make_offers(floating);
+            }
+        }
+        self.floating = all;
     }
 
-    /// Takes what floats and fits this session.
+    /// Takes the oldest of what floats and fits this session.
     pub(super) fn take_floating(
         &mut self,
         client_id: &str,
         fits: impl Fn(&Copy) -> bool,
     ) -> Option<Copy> {
-        for at in 0..self.floating.len() {
-            let offers = self.offers_to(client_id, &self.floating[at]);
-            if let Some(copy) = offers.into_iter().find(&fits) {
-                self.floating.remove(at);
-                return Some(copy);
-            }
-        }
-        None
+        let found = self.find_floating(client_id, fits)?;
+        Some(self.take_found(found))
     }
 
-    /// True if something that floats may stand in this session's queue.
-    pub(super) fn may_hold_floating(&self, client_id: &str) -> bool {
+    /// Where the oldest stands, and what this session gets of it.
+    pub(super) fn find_floating(
+        &self,
+        client_id: &str,
+        fits: impl Fn(&Copy) -> bool,
+    ) -> Option<(usize, Copy)> {
+        let all = self.floating.iter().enumerate();
+        let fitting = all.filter_map(|(at, floating)| {
+            let copy = floating.offers_to(client_id).find(|copy| fits(copy))?;
+            Some((floating.message.order, at, copy.clone()))
+        });
+        let (_, at, copy) = fitting.min_by_key(|(order, at, _)| (*order, *at))?;
+        Some((at, copy))
+    }
+
+    pub(super) fn take_found(&mut self, (at, copy): (usize, Copy)) -> Copy {
+        let floating = self.floating.remove(at);
+        let is_new = floating.is_new;
+        self.landed.push(floating);
+        Copy { is_new, ..copy }
+    }
+
+    /// What floats and may stand in this session's queue.
+    pub(super) fn may_hold<'a>(
+        &'a self,
+        client_id: &'a str,
+    ) -> impl Iterator<Item = &'a Floating> + 'a {
         self.floating
             .iter()
-            .any(|floating| !self.offers_to(client_id, floating).is_empty())
+            .filter(|floating| floating.offers_to(client_id).next().is_some())
+    }
+
+    /// The same, and what floated until this event.
+    pub(super) fn may_have_held<'a>(
+        &'a self,
+        client_id: &'a str,
+    ) -> impl Iterator<Item = &'a Floating> + 'a {
+        let landed = self.landed.iter();
+        let landed = landed.filter(|landed| landed.offers_to(client_id).next().is_some());
+        self.may_hold(client_id).chain(landed)
+    }
+
+    /// A message that floats, though nobody can have it who has a reason to wait.
+    pub(super) fn stuck_floating(&self, waits: impl Fn(&Session) -> bool) -> Option<&Floating> {
+        self.floating.iter().find(|floating| {
+            let holders = floating.offers.iter().map(|(client_id, _)| client_id);
+            let mut holders = holders.filter_map(|client_id| self.sessions.get(client_id));
+            !holders.any(&waits)
+        })
+    }
+
+    /// True if some member would keep what floats here, if it were chosen now.
+    pub(super) fn is_wanted(&self, copy: &Copy) -> bool {
+        let group = copy.shared.clone();
+        group.is_some_and(|group| self.floating(group, &copy.message).is_some())
     }
 
     /// A session has ended: a QoS 1 message that it had not acknowledged is for another member; one of QoS 2 that was
     /// begun ends with it. [MQTT-4.8.2-4] [MQTT-4.8.2-5]
-    pub(super) fn release_shared(&mut self, flights: Vec<Copy>, tally: &mut Tally) {
+    pub(super) fn release_shared(
+        &mut self,
+        client_id: &str,
+        flights: impl Iterator<Item = Copy>,
+        tally: &mut Tally,
+    ) {
         for copy in flights {
-            let Some(filter) = copy.shared.filter(|_| copy.qos == QoS::AtLeastOnce) else {
+            let Some(group) = copy.shared.clone() else {
                 continue;
             };
             tally.check("I45");
+            if copy.qos == QoS::ExactlyOnce {
+                self.abandoned.push((client_id.to_owned(), copy));
+                continue;
+            }
             tally.sometimes("a message of a group goes to another member");
-            let filter = filter.to_string();
-            let offers = BTreeMap::new();
             self.floating.push(Floating {
-                filter,
-                message: copy.message,
-                offers,
+                group,
+                message: Rc::clone(&copy.message),
+                offers: vec![(client_id.to_owned(), copy)],
                 is_new: true,
             });
         }
+        self.offer_anew(client_id);
     }
 
-    /// What no member can have any more is lost; hooks hear of it. `queued` is the broker's count.
-    pub(super) fn settle_floating(&mut self, queued: u64) -> Judged {
-        let owed: usize = self
-            .sessions
-            .values()
-            .map(|session| session.owed.len())
-            .sum();
-        let mut excess = (owed + self.floating.len()).saturating_sub(queued as usize);
-        // First those that no member could have; of the rest only the topic is known. What was begun is not among them.
-        for (must_be_orphan, topic) in [true, false].into_iter().flat_map(|first| {
-            self.lost_shared
-                .clone()
-                .into_iter()
-                .map(move |topic| (first, topic))
-        }) {
-            let at = self.floating.iter().position(|floating| {
-                let (filter, message) = (floating.filter.clone(), &floating.message);
-                message.topic == topic
-                    && (!must_be_orphan || self.floating(filter, message).is_none())
-            });
-            if let Some(at) = at.filter(|_| excess > 0) {
-                self.floating.remove(at);
-                excess -= 1;
-            }
-        }
-        self.lost_shared.clear();
-        if excess > 0 && self.floating.is_empty() {
-            violated!("I03", "{queued} messages are queued, and {owed} are owed");
-        }
-        if excess > 0 {
+    /// The event is over: what floats is not new any more, and nothing was lost without a word.
+    pub(super) fn settle_floating(&mut self) -> Judged {
+        if let Some((client_id, copy)) = self.abandoned.first() {
             violated!(
                 "I45",
-                "{excess} messages of groups are lost without a word; floating {:?}",
-                self.floating
+                "{client_id:?} had begun {:?} of a group, and nobody hears that it is lost",
+                copy.message
             );
         }
         for floating in &mut self.floating {
             floating.is_new = false;
             floating
                 .offers
-                .values_mut()
-                .for_each(|copy| copy.is_new = false);
+                .iter_mut()
+                .for_each(|(_, copy)| copy.is_new = false);
         }
         Ok(())
     }
@@ -183,13 +241,13 @@ impl Model {
     pub(super) fn floating_bytes(&self) -> u64 {
         self.floating
             .iter()
-            .map(|floating| floating.message.bytes() + OVERHEAD_BYTES)
+            .map(|floating| floating.message.weight())
             .sum()
     }
 }
 
 fn offer(
-    filter: &str,
+    group: &Group,
     message: &Rc<Message>,
     subscription: &Subscription,
     session: &Session,
@@ -199,8 +257,9 @@ fn offer(
         qos: message.qos.min(subscription.options.qos),
         retain: message.retain && subscription.options.retain_as_published,
         identifiers: subscription.identifier.into_iter().collect(),
+        or_identifiers: Vec::new(),
         was_away: session.conn.is_none(),
         is_new: true,
-        shared: Some(filter.into()),
+        shared: Some(group.clone()),
     }
 }

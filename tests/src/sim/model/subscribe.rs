@@ -149,6 +149,10 @@ impl Model {
             tally.sometimes("a subscription too many");
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
+        if shared_path(filter).is_some() {
+            self.found_group(filter);
+        }
+        let session = self.session(&client_id);
         if !is_new {
             tally.check("I13");
             tally.sometimes("a subscription is replaced");

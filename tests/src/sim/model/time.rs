@@ -2,6 +2,7 @@
 
 use super::{Judged, Model, Phase, violated};
 use crate::sim::{
+    policy::Heard,
     tally::Tally,
     wire::{Out, Turn},
 };
@@ -38,19 +39,20 @@ impl Model {
         Ok(())
     }
 
-    /// The deadline to look at next. After a pause many have passed; then the order is the broker's choice, and the
-    /// orders to close tell it.
+    /// The deadline to look at next. After a pause many have passed; then the order is the broker's choice, and what hooks
+    /// hear tells it.
     fn next_due(&self, turn: &Turn) -> Option<Due> {
         let mut dues: Vec<_> = self
             .deadlines(turn)
             .filter(|(at_ms, _)| *at_ms <= self.now_ms)
             .collect();
         dues.sort();
-        let place = |due: &Due| match due {
-            Due::Connect(id) | Due::KeepAlive(id) => {
-                turn.closes.iter().position(|(closed, _)| closed == id)
-            }
-            _ => None,
+        let place = |due: &Due| {
+            turn.heard.iter().position(|heard| match (due, heard) {
+                (Due::Connect(id) | Due::KeepAlive(id), Heard::Ended(ended, _)) => id == ended,
+                (Due::Session(client_id), Heard::SessionEnded(ended, _)) => client_id == ended,
+                _ => false,
+            })
         };
         let gets_something =
             |due: &Due| matches!(due, Due::KeepAlive(id) if turn.deliveries.contains_key(id));
@@ -59,13 +61,13 @@ impl Model {
             .map(|(_, due)| due)
             .find(|due| !gets_something(due));
         let first = first.or_else(|| dues.first().map(|(_, due)| due))?;
-        let closed_before = dues
+        let heard_before = dues
             .iter()
             .filter(|(_, due)| {
                 place(due).is_some_and(|at| place(first).is_some_and(|first| at < first))
             })
             .min_by_key(|(_, due)| place(due));
-        Some(closed_before.map_or(first, |(_, due)| due).clone())
+        Some(heard_before.map_or(first, |(_, due)| due).clone())
     }
 
     fn on_due(&mut self, due: Due, turn: &mut Turn, tally: &mut Tally) -> Judged {
