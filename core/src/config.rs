@@ -25,6 +25,8 @@ pub struct Config {
     pub response_information: Option<Box<str>>,
     /// Before 5.0: send unacknowledged messages again, on the same connection, after this time. 5.0 forbids it.
     pub retry_interval: Option<Duration>,
+    /// Keep the CONNECT of each client, password and all, for programs that want to read it later.
+    pub keep_connects: bool,
     /// Before 5.0: forget the oldest message that awaits PUBCOMP when more than `awaiting_release_max` do. Otherwise
     /// nothing new is sent until one is completed.
     pub evict_awaiting_release: bool,
@@ -177,6 +179,8 @@ pub struct Limits {
     pub retained_messages_max: u32,
     /// Bytes of retained messages.
     pub retained_bytes_max: u64,
+    /// Subscriptions that the program makes for client identifiers that have no session yet.
+    pub reserved_subscriptions_max: u32,
     /// Orders that hooks may give during one event.
     pub hook_commands_max: u32,
     /// Retained messages looked at in one step of a replay.
@@ -215,6 +219,7 @@ impl Default for Limits {
             answer_bytes_max: 256 << 10,
             retained_messages_max: 10_000_000,
             retained_bytes_max: 4 << 30,
+            reserved_subscriptions_max: 100_000,
             hook_commands_max: 1024,
             replay_step_max: 256,
         }
@@ -233,6 +238,7 @@ impl Default for Config {
             keep_alive_max_s: 0,
             response_information: None,
             retry_interval: None,
+            keep_connects: false,
             evict_awaiting_release: false,
         }
     }
@@ -278,6 +284,7 @@ impl Config {
             },
             session_expiry_max_s: u32::MAX,
             retry_interval: Some(Duration::from_secs(20)),
+            keep_connects: true,
             evict_awaiting_release: true,
             ..Self::default()
         }

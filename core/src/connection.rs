@@ -2,6 +2,7 @@
 
 use crate::{
     broker::{Authentication, Link, Stage},
+    hooks::ClientData,
     id::{ConnId, Ticket},
     packet::Version,
     time::Instant,
@@ -23,6 +24,8 @@ pub(crate) struct Connection {
     pub(crate) outbound_bytes: u32,
     /// Its enhanced authentication.
     pub(crate) authentication: Option<Box<Authentication>>,
+    /// What the program keeps with it.
+    pub(crate) data: ClientData,
 }
 
 /// ```text
@@ -63,6 +66,8 @@ pub(crate) struct Live {
     /// One and a half times the client's keep alive; none if that is 0. [MQTT-3.1.2-22]
     pub(crate) silence_max: Option<Duration>,
     pub(crate) last_received: Instant,
+    /// PUBLISH packets decoded, by QoS.
+    pub(crate) received: [u32; 3],
     /// Its CONNECT asked for a session that outlives it. [MQTT 5.0, 3.14.2.2.2]
     pub(crate) asked_to_outlive: bool,
     /// The question that holds it: nothing is read so long.
@@ -89,12 +94,17 @@ impl Connection {
     }
 }
 
+/// Where a listener is counted: the highest number, which is no listener's, comes first.
+fn place_of(listener: u16) -> usize {
+    usize::from(listener.wrapping_add(1))
+}
+
 /// All connections, by the slots that the driver mints.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     slots: alloc::vec::Vec<Option<Connection>>,
     len: u32,
-    /// How many there are of each listener, by its number.
+    /// How many there are of each listener, each in its [place](place_of).
     by_listener: alloc::vec::Vec<u32>,
 }
 
@@ -105,7 +115,7 @@ impl Connections {
 
     /// How many came in through this listener.
     pub(crate) fn len_of(&self, listener: u16) -> u32 {
-        let of = self.by_listener.get(usize::from(listener));
+        let of = self.by_listener.get(place_of(listener));
         of.copied().unwrap_or(0)
     }
 
@@ -125,11 +135,11 @@ impl Connections {
     }
 
     fn counted(&mut self, listener: u16) -> &mut u32 {
-        let listener = usize::from(listener);
-        if listener >= self.by_listener.len() {
-            self.by_listener.resize(listener + 1, 0);
+        let place = place_of(listener);
+        if place >= self.by_listener.len() {
+            self.by_listener.resize(place + 1, 0);
         }
-        &mut self.by_listener[listener]
+        &mut self.by_listener[place]
     }
 
     /// Forgets a connection.

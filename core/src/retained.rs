@@ -51,6 +51,24 @@ pub(crate) struct Replay {
     as_of: u64,
 }
 
+/// What was retained once. To drop it all at once would take too long for one event.
+#[derive(Debug, Default)]
+pub(crate) struct Remains {
+    topics: BTreeMap<Box<str>, Entry>,
+    expiring: BTreeSet<(Instant, Box<str>)>,
+}
+
+impl Remains {
+    /// Drops so many. True if more are left.
+    pub(crate) fn drop_some(&mut self, count: usize) -> bool {
+        for _ in 0..count {
+            self.topics.pop_first();
+            self.expiring.pop_first();
+        }
+        !self.topics.is_empty() || !self.expiring.is_empty()
+    }
+}
+
 /// What [`Retained::next`] found.
 pub(crate) enum Step {
     /// A message that matches.
@@ -114,6 +132,29 @@ impl Retained {
         self.bytes -= former.message.cost_bytes();
         if let Some(at) = former.message.expires {
             self.expiring.remove(&(at, former.message.topic.clone()));
+        }
+    }
+
+    /// The message of this topic; it may have expired.
+    pub(crate) fn get(&self, topic: &str) -> Option<&Message> {
+        self.topics.get(topic).map(|entry| &*entry.message)
+    }
+
+    /// The messages of the topics after this one, in their order; some may have expired.
+    pub(crate) fn after(&self, topic: Option<&str>) -> impl Iterator<Item = &Message> {
+        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.topics.range::<str, _>((from, Bound::Unbounded));
+        range.map(|(_, entry)| &*entry.message)
+    }
+
+    /// Empties the store, and returns what was in it, to be dropped in pieces.
+    pub(crate) fn clear(&mut self) -> Remains {
+        let changes = self.changes + 1;
+        let cleared = core::mem::take(self);
+        self.changes = changes;
+        Remains {
+            topics: cleared.topics,
+            expiring: cleared.expiring,
         }
     }
 

@@ -89,6 +89,12 @@ impl Groups {
         Some(number)
     }
 
+    /// Who is in the group of this filter.
+    pub(crate) fn members_of(&self, filter: &str) -> &[Member] {
+        let number = self.numbers.get(filter);
+        number.map_or(&[], |number| self.members(*number))
+    }
+
     /// Who is in a group; nobody if it is gone.
     pub(crate) fn members(&self, number: u32) -> &[Member] {
         self.groups

@@ -1,6 +1,9 @@
-//! Counters. They only rise, except the three named `current`.
+//! Counters. They only rise, except those named `current`.
 
-use crate::packet::{PacketType, QoS};
+use crate::{
+    hooks::DropCause,
+    packet::{PacketType, QoS},
+};
 
 /// What has happened since the broker was made.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -9,16 +12,20 @@ pub struct Statistics {
     pub packets_received: ByType,
     /// Packets handed to connections, by type.
     pub packets_sent: ByType,
-    /// Bytes of packets decoded.
-    pub bytes_received: u64,
-    /// Bytes of packets handed to connections.
-    pub bytes_sent: u64,
+    /// Bytes of packets decoded, by type.
+    pub packet_bytes_received: ByType,
+    /// Bytes of packets handed to connections, by type.
+    pub packet_bytes_sent: ByType,
     /// PUBLISH packets decoded, by QoS.
     pub messages_received: [u64; 3],
     /// PUBLISH packets handed to connections, by QoS.
     pub messages_sent: [u64; 3],
     /// Messages lost for one receiver, by QoS.
     pub messages_dropped: [u64; 3],
+    /// The same by [cause](crate::hooks::DropCause), in the order of [`DropCause::ALL`](crate::hooks::DropCause::ALL).
+    pub messages_dropped_by_cause: [u64; DropCause::ALL.len()],
+    /// Messages that nobody subscribed to.
+    pub messages_unrouted: u64,
     /// Network connections opened.
     pub connections_opened: u64,
     /// Network connections now.
@@ -35,6 +42,12 @@ pub struct Statistics {
     pub sessions_active_current: u32,
     /// Sessions without one now.
     pub sessions_inactive_current: u32,
+    /// Sessions made.
+    pub sessions_created: u64,
+    /// Sessions ended because their connection ended and they were not to outlive it.
+    pub sessions_ended: u64,
+    /// Sessions ended because a new connection wanted a clean start, or took over one that was not to outlive it.
+    pub sessions_discarded: u64,
     /// Sessions ended because nobody came back in time.
     pub sessions_expired: u64,
     /// Subscriptions now.
@@ -53,11 +66,27 @@ pub struct Statistics {
     pub verdicts_late: u64,
 }
 
+/// What one session has sent, received and lost since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SessionStatistics {
+    /// PUBLISH packets decoded, by QoS.
+    pub messages_received: [u64; 3],
+    /// PUBLISH packets handed to its connections, by QoS.
+    pub messages_sent: [u64; 3],
+    /// Messages lost for it, by QoS.
+    pub messages_dropped: [u64; 3],
+}
+
 /// One counter for each packet type.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ByType([u64; 16]);
 
 impl ByType {
+    /// The counts of all packet types together.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     /// The count of one packet type.
     pub fn of(&self, packet: PacketType) -> u64 {
         self.0[packet as usize]
@@ -71,12 +100,12 @@ impl ByType {
 impl Statistics {
     pub(crate) fn received(&mut self, packet: PacketType, bytes: u32) {
         self.packets_received.add(packet, 1);
-        self.bytes_received += u64::from(bytes);
+        self.packet_bytes_received.add(packet, u64::from(bytes));
     }
 
     pub(crate) fn sent(&mut self, packet: PacketType, bytes: u32) {
         self.packets_sent.add(packet, 1);
-        self.bytes_sent += u64::from(bytes);
+        self.packet_bytes_sent.add(packet, u64::from(bytes));
     }
 
     pub(crate) fn delivered(&mut self, qos: QoS, bytes: u32) {
@@ -84,7 +113,8 @@ impl Statistics {
         self.messages_sent[qos as usize] += 1;
     }
 
-    pub(crate) fn dropped(&mut self, qos: QoS) {
+    pub(crate) fn dropped(&mut self, qos: QoS, why: DropCause) {
         self.messages_dropped[qos as usize] += 1;
+        self.messages_dropped_by_cause[why as usize] += 1;
     }
 }

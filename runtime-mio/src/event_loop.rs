@@ -6,8 +6,8 @@
 use crate::socket::{Acceptor, Stream};
 use mio::{Events, Poll, Token, Waker, event::Event};
 use sanderling_core::broker::CloseCause;
-use sanderling_runtime::{Engine, Handle, Inbox, Setup, Wake, engine::READ_BUFFER_BYTES};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use sanderling_runtime::{Engine, Setup, Wake, engine::READ_BUFFER_BYTES};
+use std::{io, net::SocketAddr, time::Duration};
 
 /// Somebody has put something into the inbox.
 const WAKE: Token = Token(usize::MAX);
@@ -42,11 +42,11 @@ impl Wake for MioWaker {
 }
 
 impl EventLoop {
-    pub(crate) fn new(setup: Setup) -> io::Result<(Self, Handle)> {
+    pub(crate) fn new(setup: Setup) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let inbox = Inbox::new(MioWaker(Waker::new(poll.registry(), WAKE)?));
-        let handle = Handle::new(&setup, Arc::clone(&inbox));
-        let (engine, sockets) = Engine::new(setup, inbox)?;
+        let waker = MioWaker(Waker::new(poll.registry(), WAKE)?);
+        setup.inbox.attach(waker);
+        let (engine, sockets) = Engine::new(setup)?;
         let mut listeners = Vec::new();
         for (number, socket) in sockets.into_iter().enumerate() {
             let mut acceptor = Acceptor::new(socket);
@@ -57,15 +57,12 @@ impl EventLoop {
             });
         }
         let buffer = vec![0; READ_BUFFER_BYTES].into_boxed_slice();
-        Ok((
-            Self {
-                poll,
-                engine,
-                listeners,
-                buffer,
-            },
-            handle,
-        ))
+        Ok(Self {
+            poll,
+            engine,
+            listeners,
+            buffer,
+        })
     }
 
     pub(crate) fn run(mut self) -> io::Result<()> {
@@ -83,7 +80,7 @@ impl EventLoop {
             self.accept();
             self.engine.settle();
         }
-        Ok(())
+        self.engine.finish().unload()
     }
 
     /// How long to wait for readiness; `None` for as long as it takes.

@@ -19,7 +19,9 @@ pub use ready::{Ready, ThisThread};
 pub use running::Running;
 pub use sanderling_core::broker::Publication;
 pub use sanderling_runtime::{
-    Answerer, Builder, Endpoint, Handle, HandleError, ListenError, Listener, Reply,
+    Answerer, Builder, Endpoint, Handle, HandleError, HookSets, Inline, InlineError, InlineMessage,
+    InlineOptions, ListenError, Listener, LoadError, Log, Plugin, PluginError, Reply, RequestError,
+    Requester, Value, Workers, random_id,
 };
 
 #[cfg(doctest)]
@@ -61,7 +63,8 @@ impl Driver for Broker {
 
     fn start(setup: Setup) -> io::Result<Running> {
         let endpoints = setup.endpoints();
-        let (event_loop, handle) = EventLoop::new(setup)?;
+        let handle = setup.handle.clone();
+        let event_loop = EventLoop::new(setup)?;
         Running::spawn(endpoints, handle, event_loop)
     }
 }

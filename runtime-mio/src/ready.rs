@@ -27,12 +27,10 @@ impl Driver for ThisThread {
     type Running = Ready;
 
     fn start(setup: Setup) -> io::Result<Ready> {
-        let endpoints = setup.endpoints();
-        let (event_loop, handle) = EventLoop::new(setup)?;
         Ok(Ready {
-            endpoints,
-            handle,
-            event_loop,
+            endpoints: setup.endpoints(),
+            handle: setup.handle.clone(),
+            event_loop: EventLoop::new(setup)?,
         })
     }
 }
@@ -49,7 +47,8 @@ impl Ready {
         endpoints.filter_map(Endpoint::socket_addr).collect()
     }
 
-    /// The way in for the program around it; also what makes [`run`](Self::run) return.
+    /// The way in for the program around it; also what makes [`run`](Self::run) return. Calls that wait for the broker
+    /// wait for `run`, too, so they belong on other threads.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -57,7 +56,7 @@ impl Ready {
     /// Serves until a handle says stop.
     ///
     /// # Errors
-    /// Its poller failed.
+    /// Its poller failed, or it did not stop in the time it was given.
     pub fn run(self) -> io::Result<()> {
         self.event_loop.run()
     }

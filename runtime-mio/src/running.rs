@@ -6,6 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// A broker that runs on a thread of its own. Dropping this stops it.
@@ -53,10 +54,15 @@ impl Running {
         self.handle.stop();
     }
 
+    /// Has it stop, as a failure if connections are left after this time; see [`Handle::stop_within`].
+    pub fn stop_within(&self, at_most: Duration) {
+        self.handle.stop_within(at_most);
+    }
+
     /// Waits until it has stopped.
     ///
     /// # Errors
-    /// Its poller failed.
+    /// Its poller failed, or it did not stop in the time it was given.
     ///
     /// # Panics
     /// If its thread panicked.

@@ -21,10 +21,12 @@ mod tasks;
 pub use running::Running;
 pub use sanderling_core::broker::Publication;
 pub use sanderling_runtime::{
-    Answerer, Builder, Endpoint, Handle, HandleError, ListenError, Listener, Reply,
+    Answerer, Builder, Endpoint, Handle, HandleError, HookSets, Inline, InlineError, InlineMessage,
+    InlineOptions, ListenError, Listener, LoadError, Log, Plugin, PluginError, Reply, RequestError,
+    Requester, Value, Workers, random_id,
 };
 
-use sanderling_runtime::{Driver, Engine, Inbox, Owner, Setup};
+use sanderling_runtime::{Driver, Engine, Owner, Setup};
 use socket::Acceptor;
 use std::{io, sync::Arc};
 use tasks::Bell;
@@ -46,10 +48,10 @@ impl Driver for Broker {
     fn start(setup: Setup) -> io::Result<Running> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let endpoints = setup.endpoints();
+        let handle = setup.handle.clone();
         let bell = Bell::default();
-        let inbox = Inbox::new(bell.clone());
-        let handle = Handle::new(&setup, Arc::clone(&inbox));
-        let (engine, sockets) = Engine::new(setup, inbox)?;
+        setup.inbox.attach(bell.clone());
+        let (engine, sockets) = Engine::new(setup)?;
         let listeners: Vec<_> = sockets
             .into_iter()
             .map(Acceptor::new)

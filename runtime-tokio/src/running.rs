@@ -1,7 +1,7 @@
 //! A broker that runs, seen from outside.
 
 use sanderling_runtime::{Endpoint, Handle};
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 use tokio::task::JoinHandle;
 
 /// A broker that runs on a tokio runtime. Dropping this stops it.
@@ -9,11 +9,15 @@ use tokio::task::JoinHandle;
 pub struct Running {
     endpoints: Vec<Endpoint>,
     handle: Handle,
-    keeper: Option<JoinHandle<()>>,
+    keeper: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Running {
-    pub(crate) fn new(endpoints: Vec<Endpoint>, handle: Handle, keeper: JoinHandle<()>) -> Self {
+    pub(crate) fn new(
+        endpoints: Vec<Endpoint>,
+        handle: Handle,
+        keeper: JoinHandle<io::Result<()>>,
+    ) -> Self {
         Self {
             endpoints,
             handle,
@@ -42,13 +46,18 @@ impl Running {
         self.handle.stop();
     }
 
+    /// Has it stop, as a failure if connections are left after this time; see [`Handle::stop_within`].
+    pub fn stop_within(&self, at_most: Duration) {
+        self.handle.stop_within(at_most);
+    }
+
     /// Waits until it has stopped.
     ///
     /// # Errors
-    /// The runtime was shut down first, or a hook panicked.
+    /// It did not stop in the time it was given, or the runtime was shut down first.
     pub async fn join(mut self) -> io::Result<()> {
         let keeper = self.keeper.take().expect("joined only here, and once");
-        keeper.await.map_err(io::Error::other)
+        keeper.await.map_err(io::Error::other)?
     }
 }
 

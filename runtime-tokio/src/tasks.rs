@@ -27,7 +27,11 @@ impl Wake for Bell {
 }
 
 /// Keeps deadlines and the inbox, until the broker has stopped.
-pub(crate) async fn keep(owner: Arc<Owner>, bell: Bell, listeners: Vec<Acceptor>) {
+pub(crate) async fn keep(
+    owner: Arc<Owner>,
+    bell: Bell,
+    listeners: Vec<Acceptor>,
+) -> io::Result<()> {
     let mut acceptors = JoinSet::new();
     for (number, listener) in (0..).zip(listeners) {
         acceptors.spawn(accept(Arc::clone(&owner), listener, number));
@@ -48,6 +52,13 @@ pub(crate) async fn keep(owner: Arc<Owner>, bell: Bell, listeners: Vec<Acceptor>
             None => bell.0.notified().await,
         }
         owner.turn(|engine, _| engine.read_inbox());
+    }
+    match owner.finish() {
+        // A plugin may block while it ends what it has begun.
+        Some(finished) => task::spawn_blocking(|| finished.unload())
+            .await
+            .map_err(io::Error::other)?,
+        None => Ok(()),
     }
 }
 

@@ -7,10 +7,10 @@ use crate::{Answerer, Reply};
 use sanderling_core::{
     broker::Link,
     hooks::{
-        AuthRuling, AuthStep, Client, HookSet, Hooks, Notice, Orders, Question, Ruling,
+        AuthRuling, AuthStep, Client, Context, Draft, HookSet, Hooks, Notice, Question, Ruling,
         SubscribeRequest,
     },
-    packet::{Connect, Publish},
+    packet::Connect,
     reason::ReasonCode,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,31 +42,46 @@ impl<H: Hooks> Hooks for Guarded<H> {
         self.hooks.wants()
     }
 
-    fn accept(&mut self, link: &Link) -> bool {
-        or(false, || self.hooks.accept(link))
+    fn accept(&mut self, link: &Link, cx: &mut Context<'_>) -> bool {
+        or(false, || self.hooks.accept(link, cx))
     }
 
-    fn connect(&mut self, link: &Link, connect: &Connect<'_>) -> Ruling {
-        or(REFUSED, || self.hooks.connect(link, connect))
+    fn connect(&mut self, link: &Link, connect: &Connect<'_>, cx: &mut Context<'_>) -> Ruling {
+        or(REFUSED, || self.hooks.connect(link, connect, cx))
     }
 
-    fn authenticate(&mut self, link: &Link, step: &AuthStep<'_>) -> AuthRuling {
+    fn authenticate(
+        &mut self,
+        link: &Link,
+        step: &AuthStep<'_>,
+        cx: &mut Context<'_>,
+    ) -> AuthRuling {
         let refused = AuthRuling::Refuse(ReasonCode::UNSPECIFIED_ERROR);
-        or(refused, || self.hooks.authenticate(link, step))
+        or(refused, || self.hooks.authenticate(link, step, cx))
     }
 
-    fn subscribe(&mut self, client: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
-        or(REFUSED, || self.hooks.subscribe(client, requests))
+    fn subscribe(
+        &mut self,
+        client: &Client<'_>,
+        requests: &mut [SubscribeRequest<'_>],
+        cx: &mut Context<'_>,
+    ) -> Ruling {
+        or(REFUSED, || self.hooks.subscribe(client, requests, cx))
     }
 
-    fn publish(&mut self, client: &Client<'_>, publish: &Publish<'_>) -> Ruling {
-        or(REFUSED, || self.hooks.publish(client, publish))
+    fn publish(
+        &mut self,
+        client: &Client<'_>,
+        draft: &mut Draft<'_>,
+        cx: &mut Context<'_>,
+    ) -> Ruling {
+        or(REFUSED, || self.hooks.publish(client, draft, cx))
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, orders: &mut Orders) {
+    fn notice(&mut self, notice: &Notice<'_>, cx: &mut Context<'_>) {
         if self.observes {
             self.observes = or(false, || {
-                self.hooks.notice(notice, orders);
+                self.hooks.notice(notice, cx);
                 true
             });
         }

@@ -1,7 +1,7 @@
 //! One broker among many tasks: whoever holds the lock owns it for a turn.
 
 use crate::{
-    Engine, Wake,
+    Engine, Finished, Wake,
     engine::{READ_BUFFER_BYTES, Socket},
 };
 use sanderling_core::time::Instant;
@@ -83,8 +83,8 @@ impl<S: Socket> Owner<S> {
         Some(result)
     }
 
-    /// How long the keeper may sleep if nobody wakes it. `None` once the broker has stopped: every connection that is
-    /// left ends then.
+    /// How long the keeper may sleep if nobody wakes it. `None` once the broker has stopped: it is to
+    /// [finish](Self::finish) then.
     ///
     /// # Panics
     /// If the broker panicked in an earlier turn.
@@ -92,7 +92,6 @@ impl<S: Socket> Owner<S> {
         let mut owned = self.lock();
         let Owned { engine, kept, .. } = owned.as_mut()?;
         if engine.is_finished() {
-            *owned = None;
             return None;
         }
         *kept = engine.deadline();
@@ -100,6 +99,15 @@ impl<S: Socket> Owner<S> {
             at_most: engine.sleep(),
             is_stopping: engine.is_stopping(),
         })
+    }
+
+    /// Ends the broker that has stopped, and every connection that is left. `None` if that was done before.
+    ///
+    /// # Panics
+    /// If the broker panicked in an earlier turn.
+    pub fn finish(&self) -> Option<Finished> {
+        let owned = self.lock().take()?;
+        Some(owned.engine.finish())
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Owned<S>>> {

@@ -1,15 +1,14 @@
 //! What a broker is made of before it runs: configuration, hooks and listeners, the same for every driver.
 
 use crate::{
-    Answerer, Bound, Endpoint, ListenError, Listener,
+    Answerer, Bound, Endpoint, Handle, HookSets, Inbox, ListenError, Listener, Plugin, Plugins,
     engine::Answerers,
-    guard::{Guarded, GuardedAnswerer},
 };
 use sanderling_core::{
     config::Config,
     hooks::{HookChain, Hooks},
 };
-use std::{fmt, io, marker::PhantomData};
+use std::{io, marker::PhantomData, sync::Arc};
 
 #[cfg(feature = "tls")]
 use crate::Certificates;
@@ -27,7 +26,7 @@ pub trait Driver {
 }
 
 /// What a driver starts with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Setup {
     /// The broker's ways and limits.
     pub config: Config,
@@ -37,6 +36,12 @@ pub struct Setup {
     pub answerers: Answerers,
     /// Sockets that listen already and do not block, by their numbers.
     pub listeners: Vec<Bound>,
+    /// Loaded already.
+    pub plugins: Plugins,
+    /// Where letters to the broker go; the driver [attaches](Inbox::attach) itself.
+    pub inbox: Arc<Inbox>,
+    /// The way in for the program around the broker.
+    pub handle: Handle,
 }
 
 impl Setup {
@@ -45,46 +50,30 @@ impl Setup {
         let listeners = self.listeners.iter();
         listeners.map(|one| one.endpoint.clone()).collect()
     }
-
-    /// The certificates of all listeners.
-    #[cfg(feature = "tls")]
-    pub(crate) fn certificates(&self) -> Certificates {
-        let servers = self.listeners.iter().map(|one| one.transport.tls.clone());
-        Certificates::of(servers.flatten())
-    }
 }
 
 /// Gathers what a broker is made of, then starts it on the driver `D`.
 #[derive(Debug)]
 pub struct Builder<D> {
     config: Config,
-    hooks: Vec<HookEntry>,
-    answerers: Answerers,
+    hooks: HookSets,
+    plugins: Vec<Box<dyn Plugin>>,
     listeners: Vec<Bound>,
+    inbox: Arc<Inbox>,
+    handle: Handle,
     driver: PhantomData<D>,
-}
-
-/// A hook set, and the names of the listeners that it is for; none for all.
-struct HookEntry {
-    listeners: Option<Vec<String>>,
-    hooks: Box<dyn Hooks>,
-}
-
-impl fmt::Debug for HookEntry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HookEntry")
-            .field("listeners", &self.listeners)
-            .finish_non_exhaustive()
-    }
 }
 
 impl<D> Default for Builder<D> {
     fn default() -> Self {
+        let inbox = Inbox::new();
         Self {
             config: Config::default(),
-            hooks: Vec::new(),
-            answerers: Answerers::default(),
+            hooks: HookSets::default(),
+            plugins: Vec::new(),
             listeners: Vec::new(),
+            handle: Handle::new(Arc::clone(&inbox)),
+            inbox,
             driver: PhantomData,
         }
     }
@@ -98,37 +87,41 @@ impl<D: Driver> Builder<D> {
         self
     }
 
-    /// Appends a hook set. Sets are asked in the order in which they were given. One that panics refuses what it was
-    /// asked about; if it only observed, it is told nothing any more.
-    #[must_use]
-    pub fn hook(self, hooks: impl Hooks + 'static) -> Self {
-        self.hook_entry(None, hooks)
+    /// The way in to the broker that is being built, for hooks that keep it. What it is given that need not wait is
+    /// carried out when the broker has started.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
-    /// Appends a hook set that is asked about, and told of, the clients of listeners with these names only.
+    /// Appends a hook set; see [`HookSets::hook`].
     #[must_use]
-    pub fn hook_on(self, listeners: &[&str], hooks: impl Hooks + 'static) -> Self {
-        let names = listeners.iter().map(ToString::to_string).collect();
-        self.hook_entry(Some(names), hooks)
+    pub fn hook(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.hooks.hook(hooks);
+        self
     }
 
-    /// Appends a hook set whose `Ask` is answered by `answerer`.
+    /// Appends a hook set for some listeners; see [`HookSets::hook_on`].
+    #[must_use]
+    pub fn hook_on(mut self, listeners: &[&str], hooks: impl Hooks + 'static) -> Self {
+        self.hooks.hook_on(listeners, hooks);
+        self
+    }
+
+    /// Appends a hook set that may ask; see [`HookSets::asking_hook`].
     #[must_use]
     pub fn asking_hook(
         mut self,
         hooks: impl Hooks + 'static,
         answerer: impl Answerer + 'static,
     ) -> Self {
-        let answerer = Box::new(GuardedAnswerer(answerer));
-        self.answerers.set(self.hooks.len(), answerer);
-        self.hook(hooks)
+        self.hooks.asking_hook(hooks, answerer);
+        self
     }
 
-    fn hook_entry(mut self, listeners: Option<Vec<String>>, hooks: impl Hooks + 'static) -> Self {
-        self.hooks.push(HookEntry {
-            listeners,
-            hooks: Box::new(Guarded::new(hooks)),
-        });
+    /// Adds a plugin. They are loaded in the order in which they were given; their hooks come after all others.
+    #[must_use]
+    pub fn plugin(mut self, plugin: impl Plugin + 'static) -> Self {
+        self.plugins.push(Box::new(plugin));
         self
     }
 
@@ -150,10 +143,13 @@ impl<D: Driver> Builder<D> {
         Ok(self)
     }
 
-    /// Starts the broker.
+    /// Loads the plugins and starts the broker.
     ///
     /// # Errors
-    /// See [`Driver::start`]; `InvalidInput` if a hook set is for a listener that there is not.
+    /// See [`Driver::start`]; `InvalidInput` if a hook set is for a listener that there is not; a [`LoadError`] inside
+    /// if a plugin cannot be loaded.
+    ///
+    /// [`LoadError`]: crate::LoadError
     pub fn start(self) -> io::Result<D::Running> {
         D::start(self.setup()?)
     }
@@ -161,48 +157,38 @@ impl<D: Driver> Builder<D> {
     fn setup(self) -> io::Result<Setup> {
         let Self {
             mut config,
-            hooks,
-            answerers,
+            mut hooks,
+            plugins,
             listeners,
+            inbox,
+            handle,
             ..
         } = self;
         config.listeners = listeners.iter().map(|one| one.config.clone()).collect();
-        let mut chain = HookChain::new();
-        for HookEntry {
-            listeners: names,
-            hooks,
-        } in hooks
-        {
-            let numbers = names
-                .map(|names| numbers_of(&names, &listeners))
-                .transpose()?;
-            chain.push_for(numbers.as_deref(), hooks);
-        }
+        let endpoints: Vec<_> = listeners.iter().map(|one| one.endpoint.clone()).collect();
+        handle.complete(
+            endpoints.clone(),
+            #[cfg(feature = "tls")]
+            certificates_of(&listeners),
+        );
+        let plugins = Plugins::load(plugins, &handle, &mut hooks).map_err(io::Error::other)?;
+        let (hooks, answerers) = hooks.into_chain(&endpoints)?;
         Ok(Setup {
             config,
-            hooks: chain,
+            hooks,
             answerers,
             listeners,
+            plugins,
+            inbox,
+            handle,
         })
     }
 }
 
-/// The numbers of the listeners with these names.
-fn numbers_of(names: &[String], listeners: &[Bound]) -> io::Result<Vec<u16>> {
-    let mut numbers = Vec::new();
-    for name in names {
-        let these = (0..)
-            .zip(listeners)
-            .filter(|(_, listener)| *listener.endpoint.name == **name)
-            .map(|(number, _)| number);
-        let before = numbers.len();
-        numbers.extend(these);
-        if numbers.len() == before {
-            let what = format!("a hook set is for listener {name:?}, and there is none");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        }
-    }
-    Ok(numbers)
+#[cfg(feature = "tls")]
+fn certificates_of(listeners: &[Bound]) -> Certificates {
+    let servers = listeners.iter().map(|one| one.transport.tls.clone());
+    Certificates::of(servers.flatten())
 }
 
 #[cfg(test)]

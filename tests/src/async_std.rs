@@ -12,7 +12,7 @@ use async_std::{
 };
 use sanderling_core::{broker::CloseCause, id::ConnId};
 use sanderling_runtime::{
-    Driver, Endpoint, Engine, Handle, Inbox, ListeningSocket, Setup, Sleep, Wake,
+    Driver, Endpoint, Engine, Handle, ListeningSocket, Setup, Sleep, Wake,
     engine::{ACCEPT_PAUSE, Socket},
 };
 use std::{
@@ -32,13 +32,16 @@ pub struct Running {
     pub endpoints: Vec<Endpoint>,
     /// The way in for the program around it.
     pub handle: Handle,
-    keeper: JoinHandle<()>,
+    keeper: JoinHandle<io::Result<()>>,
 }
 
 impl Running {
     /// Waits until it has stopped.
-    pub fn join(self) {
-        task::block_on(self.keeper);
+    ///
+    /// # Errors
+    /// It did not stop in the time it was given.
+    pub fn join(self) -> io::Result<()> {
+        task::block_on(self.keeper)
     }
 }
 
@@ -49,9 +52,9 @@ impl Driver for AsyncStd {
         let endpoints = setup.endpoints();
         let (bell, rung) = bounded(1);
         let bell = Bell(bell);
-        let inbox = Inbox::new(bell.clone());
-        let handle = Handle::new(&setup, Arc::clone(&inbox));
-        let (engine, sockets) = Engine::new(setup, inbox)?;
+        setup.inbox.attach(bell.clone());
+        let handle = setup.handle.clone();
+        let (engine, sockets) = Engine::new(setup)?;
         let owner = Arc::new(Owner::new(engine, bell));
         // TCP is all that this driver listens on.
         let listeners = sockets.into_iter().filter_map(|socket| match socket {
@@ -114,7 +117,11 @@ impl Socket for Bells {
     }
 }
 
-async fn keep(owner: Arc<Owner>, rung: Receiver<()>, mut acceptors: Vec<JoinHandle<()>>) {
+async fn keep(
+    owner: Arc<Owner>,
+    rung: Receiver<()>,
+    mut acceptors: Vec<JoinHandle<()>>,
+) -> io::Result<()> {
     while let Some(Sleep {
         at_most,
         is_stopping,
@@ -131,6 +138,10 @@ async fn keep(owner: Arc<Owner>, rung: Receiver<()>, mut acceptors: Vec<JoinHand
             None => rung.recv().await.is_ok(),
         };
         owner.turn(|engine, _| engine.read_inbox());
+    }
+    match owner.finish() {
+        Some(finished) => task::spawn_blocking(|| finished.unload()).await,
+        None => Ok(()),
     }
 }
 

@@ -131,7 +131,7 @@ fn over_async_std(story: &Story, way: Way) {
         &mut Socket::new(endpoint, way, running.handle.clone(), heard),
     );
     running.handle.stop();
-    running.join();
+    running.join().expect("it stops");
 }
 
 fn tell_by_hand(name: &str, manner: Manner) {

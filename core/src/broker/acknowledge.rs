@@ -1,15 +1,16 @@
 //! PUBACK, PUBREC, PUBREL, PUBCOMP: the exchanges of QoS 1 and 2 go on. [MQTT 5.0, 4.3]
 
-use super::{Actions, Broker};
+use super::{Actions, Broker, state::Untold};
 use crate::{
     id::ConnId,
-    packet::{Ack, PacketId, ServerPacket, Version},
+    packet::{Ack, PacketId, QoS, ServerPacket, Version},
     reason::ReasonCode,
 };
 
 impl Broker {
     /// The client has a QoS 1 message. Success or failure, it is not sent again. [MQTT-4.3.2-3] [MQTT-4.4.0-2]
     pub(super) fn on_puback(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
+        self.note_ack(conn, ack.packet_id, QoS::AtLeastOnce);
         if self
             .state
             .session_of(conn)
@@ -26,6 +27,9 @@ impl Broker {
         let is_older = self.state.live(conn).version != Version::V5;
         let evicts = self.state.config.evict_awaiting_release && is_older;
         let releasing_max = self.state.config.limits.awaiting_release_max;
+        if !ack.reason.is_error() {
+            self.note_ack(conn, ack.packet_id, QoS::ExactlyOnce);
+        }
         let outbound = &mut self.state.session_of(conn).outbound;
         if ack.reason.is_error() {
             if outbound.reject(ack.packet_id) {
@@ -56,6 +60,24 @@ impl Broker {
     pub(super) fn on_pubcomp(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
         if self.state.session_of(conn).outbound.complete(ack.packet_id) {
             self.go_on(conn, actions);
+        }
+    }
+
+    /// Notes that a client has a message, before the next one is sent because of it.
+    fn note_ack(&mut self, conn: ConnId, packet_id: PacketId, qos: QoS) {
+        if self.state.watches.acks
+            && let Some(copy) = self
+                .state
+                .session_of(conn)
+                .outbound
+                .find(packet_id, qos)
+                .cloned()
+        {
+            self.state.untold.push(Untold::Acked {
+                conn,
+                copy,
+                packet_id,
+            });
         }
     }
 

@@ -89,12 +89,13 @@ impl Broker {
             method,
             data: connect.properties.authentication_data(),
         };
-        let link = self.state.link(conn);
-        let known = self
-            .hooks
-            .wanting(HookSet::AUTHENTICATE, 0, link.listener)
-            .map(|(number, hooks)| (number, hooks.authenticate(link, &step)))
-            .find(|(_, ruling)| *ruling != AuthRuling::UnknownMethod);
+        let known = self.ask_hooks(conn, |hooks, state, cx| {
+            let link = state.link(conn);
+            hooks
+                .wanting(HookSet::AUTHENTICATE, 0, link.listener)
+                .map(|(number, hooks)| (number, hooks.authenticate(link, &step, cx)))
+                .find(|(_, ruling)| *ruling != AuthRuling::UnknownMethod)
+        });
         let Some((hook, ruling)) = known else {
             let reason = ReasonCode::BAD_AUTHENTICATION_METHOD;
             self.refuse_connect(conn, connect, reason, actions);
@@ -126,7 +127,6 @@ impl Broker {
             }
         };
         let (client_id, username) = self.state.identity(conn);
-        let link = self.state.link(conn);
         let step = AuthStep {
             conn,
             client_id: &client_id,
@@ -135,14 +135,14 @@ impl Broker {
             method: auth.properties.authentication_method().unwrap_or_default(),
             data: auth.properties.authentication_data(),
         };
-        let mut sets = self
-            .hooks
-            .wanting(HookSet::AUTHENTICATE, hook, link.listener);
-        let ruling = match sets.next() {
-            Some((_, hooks)) => hooks.authenticate(link, &step),
-            None => AuthRuling::UnknownMethod,
-        };
-        drop(sets);
+        let ruling = self.ask_hooks(conn, |hooks, state, cx| {
+            let link = state.link(conn);
+            let mut sets = hooks.wanting(HookSet::AUTHENTICATE, hook, link.listener);
+            match sets.next() {
+                Some((_, hooks)) => hooks.authenticate(link, &step, cx),
+                None => AuthRuling::UnknownMethod,
+            }
+        });
         self.conclude_step(conn, &ClientPacket::Auth(*auth), ruling, actions)
     }
 
@@ -173,7 +173,9 @@ impl Broker {
             Verdict::Authenticate(ruling) => ruling,
             Verdict::Permit => AuthRuling::Succeed(None),
             Verdict::Refuse(reason) => AuthRuling::Refuse(reason),
-            Verdict::Grant(_) => AuthRuling::Refuse(ReasonCode::NOT_AUTHORIZED),
+            Verdict::Grant(_) | Verdict::Replace(_) => {
+                AuthRuling::Refuse(ReasonCode::NOT_AUTHORIZED)
+            }
         };
         if self.state.is_live(open.conn) {
             self.state.live_mut(open.conn).held = None;

@@ -1,26 +1,102 @@
 //! What may be asked of the broker from outside MQTT, and its answers.
 
-use super::{Actions, Broker, permit};
+use super::{Actions, Broker, permit, state::State};
 use crate::{
-    hooks::End,
+    hooks::{End, SessionEnd},
     message::{self, Incoming, Payload},
-    packet::{PropertiesBuf, QoS},
+    packet::{PropertiesBuf, QoS, SubscribeOptions, Version},
+    reason::ReasonCode,
     stats::Statistics,
-    topic::{self, TopicError, TopicName},
+    topic::{self, TopicError, TopicFilter, TopicName},
 };
-use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use bytes::Bytes;
 
-/// A request by the program around the broker.
+/// A request by the program around the broker, or by a hook.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Command {
     /// Publish a message as if a client had; answered by `Published`, or by what is wrong with it.
     Publish(Box<Publication>),
+    /// Deliver a message to one session; it is not retained. Answered like `Publish`.
+    PublishTo {
+        /// Whose session. Without one nothing happens.
+        client_id: Box<str>,
+        /// The message.
+        publication: Box<Publication>,
+        /// Only if it has a subscription that matches, and as that asks for; else in any case, with the message's QoS.
+        matching: bool,
+    },
+    /// Make subscriptions for a client, without asking or telling hooks and without retained messages. If it has no
+    /// session they wait for its first one. Answered by `Subscribed`.
+    Subscribe {
+        /// Whose.
+        client_id: Box<str>,
+        /// Which.
+        subscriptions: Vec<NewSubscription>,
+    },
+    /// End subscriptions of a client, without telling hooks. Answered by `Unsubscribed`.
+    Unsubscribe {
+        /// Whose.
+        client_id: Box<str>,
+        /// Which.
+        filters: Filters,
+    },
+    /// Store a message as its topic's retained one, or remove that if the payload is empty; nobody is sent it now.
+    /// Answered by `Retained`, or by what is wrong with it.
+    Retain(Box<Publication>),
+    /// Remove all retained messages. Answered by `Retained`.
+    ClearRetained,
+    /// Close a client's connection, for this reason; its will is published. Answered by `Closed`.
+    Close {
+        /// Whose.
+        client_id: Box<str>,
+        /// What a 5.0 client is told.
+        reason: ReasonCode,
+    },
+    /// End a client's session, whatever its expiry, and its connection before. Answered by `Closed`.
+    EndSession {
+        /// Whose.
+        client_id: Box<str>,
+    },
     /// Report the counters; answered by `Statistics`.
     Statistics,
     /// Accept nobody any more, publish the wills of those connected, end every connection; answered by `Drained` at
     /// once. The connections end as their `Close` orders are obeyed.
     Drain,
+}
+
+/// A subscription that the program around the broker makes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NewSubscription {
+    /// The filter, shared or not.
+    pub filter: Box<str>,
+    /// Its options.
+    pub options: SubscribeOptions,
+    /// The subscription identifier; 0 for none.
+    pub identifier: u32,
+}
+
+impl NewSubscription {
+    /// A subscription without further options.
+    pub fn new(filter: impl Into<Box<str>>, qos: QoS) -> Self {
+        Self {
+            filter: filter.into(),
+            options: SubscribeOptions {
+                qos,
+                ..SubscribeOptions::default()
+            },
+            identifier: 0,
+        }
+    }
+}
+
+/// Subscriptions by their filters.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Filters {
+    /// Every one.
+    All,
+    /// Those with these filters.
+    These(Vec<Box<str>>),
 }
 
 /// A message that the program around the broker publishes.
@@ -74,6 +150,16 @@ pub enum Answer {
         /// Copies that were sent or queued: one for each session, unless the delivery mode gives it several.
         receivers: u32,
     },
+    /// For each subscription whether there was one with its filter already, or why it was not made.
+    Subscribed(Vec<Result<bool, ReasonCode>>),
+    /// For each filter that was named whether there was a subscription; for `All` one answer a subscription.
+    Unsubscribed(Vec<bool>),
+    /// The store is as it was asked for.
+    Retained,
+    /// There is no room for the message in the store; the topic's former one is removed.
+    RetainedFull,
+    /// Whether there was something to close or to end.
+    Closed(bool),
     /// The topic name is empty, too long, or has a wildcard or a U+0000 in it.
     InvalidTopic(TopicError),
     /// The topic name has more levels than [`topic_levels_max`](crate::config::Limits::topic_levels_max).
@@ -96,37 +182,97 @@ impl Broker {
     pub(super) fn on_command(&mut self, command: Command, actions: &mut Actions) -> Answer {
         match command {
             Command::Publish(publication) => self.publish(&publication, actions),
+            Command::PublishTo {
+                client_id,
+                publication,
+                matching,
+            } => self.publish_to(&client_id, &publication, matching, actions),
+            Command::Subscribe {
+                client_id,
+                subscriptions,
+            } => Answer::Subscribed(self.state.subscribe_for(&client_id, subscriptions)),
+            Command::Unsubscribe { client_id, filters } => {
+                Answer::Unsubscribed(self.state.unsubscribe_for(&client_id, filters))
+            }
+            Command::Retain(publication) => self.retain(&publication),
+            Command::ClearRetained => {
+                self.state.clear_retained();
+                Answer::Retained
+            }
+            Command::Close { client_id, reason } => {
+                Answer::Closed(self.close(&client_id, reason, actions))
+            }
+            Command::EndSession { client_id } => {
+                Answer::Closed(self.end_session_of(&client_id, actions))
+            }
             Command::Statistics => Answer::Statistics(Box::new(self.state.statistics.clone())),
             Command::Drain => self.drain(actions),
         }
     }
 
     fn publish(&mut self, publication: &Publication, actions: &mut Actions) -> Answer {
-        let topic = &*publication.topic;
-        if let Err(error) = TopicName::parse(topic) {
-            return Answer::InvalidTopic(error);
-        }
-        let levels_max = usize::from(self.state.config.limits.topic_levels_max);
-        if topic::deeper_than(topic, levels_max) {
-            return Answer::TopicTooDeep;
-        }
-        let properties = publication.properties.as_properties();
-        let bytes = topic.len() + properties.as_bytes().len() + publication.payload.len();
-        if bytes + PUBLISH_MARGIN_BYTES > REMAINING_LENGTH_MAX {
-            return Answer::TooLarge;
-        }
-        let incoming = Incoming {
-            topic,
-            payload: Payload::Shared(publication.payload.clone()),
-            properties: Cow::Owned(message::forwardable(properties).into_owned()),
-            qos: publication.qos,
-            retain: publication.retain,
-            expires: message::expiry(properties, self.state.now),
+        let message = match self.state.message_of(publication) {
+            Ok(message) => message,
+            Err(answer) => return answer,
         };
         let receivers = self
             .state
-            .take_message(None, permit::command(incoming), actions);
+            .take_message(None, permit::command(message), actions);
         Answer::Published { receivers }
+    }
+
+    fn publish_to(
+        &mut self,
+        client_id: &str,
+        publication: &Publication,
+        matching: bool,
+        actions: &mut Actions,
+    ) -> Answer {
+        let message = match self.state.message_of(publication) {
+            Ok(message) => message,
+            Err(answer) => return answer,
+        };
+        let receivers = match self.state.sessions.find(client_id) {
+            Some(number) => {
+                let message = permit::command(message);
+                self.state.route_to(number, message, matching, actions)
+            }
+            None => 0,
+        };
+        Answer::Published { receivers }
+    }
+
+    fn retain(&mut self, publication: &Publication) -> Answer {
+        let mut message = match self.state.message_of(publication) {
+            Ok(message) => message,
+            Err(answer) => return answer,
+        };
+        message.retain = true;
+        match self.state.store(permit::command(message)) {
+            true => Answer::Retained,
+            false => Answer::RetainedFull,
+        }
+    }
+
+    fn close(&mut self, client_id: &str, reason: ReasonCode, actions: &mut Actions) -> bool {
+        let found = self.state.sessions.find(client_id);
+        let hot = found.map(|number| self.state.hot[number as usize]);
+        match hot {
+            Some(hot) if hot.online => {
+                self.end(hot.conn, End::Closed(reason), actions);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn end_session_of(&mut self, client_id: &str, actions: &mut Actions) -> bool {
+        let was_connected = self.close(client_id, ReasonCode::ADMINISTRATIVE_ACTION, actions);
+        let left = self.state.sessions.find(client_id);
+        if let Some(number) = left {
+            self.end_session(number, None, SessionEnd::Conflict, actions);
+        }
+        was_connected || left.is_some()
     }
 
     fn drain(&mut self, actions: &mut Actions) -> Answer {
@@ -135,6 +281,145 @@ impl Broker {
         for conn in all {
             self.end(conn, End::Drained, actions);
         }
+        self.tell_of_stop();
         Answer::Drained
+    }
+}
+
+impl State {
+    /// The message in a publication, or what is wrong with it.
+    fn message_of<'a>(&self, publication: &'a Publication) -> Result<Incoming<'a>, Answer> {
+        let topic = &*publication.topic;
+        TopicName::parse(topic).map_err(Answer::InvalidTopic)?;
+        let levels_max = usize::from(self.config.limits.topic_levels_max);
+        if topic::deeper_than(topic, levels_max) {
+            return Err(Answer::TopicTooDeep);
+        }
+        let properties = publication.properties.as_properties();
+        let bytes = topic.len() + properties.as_bytes().len() + publication.payload.len();
+        if bytes + PUBLISH_MARGIN_BYTES > REMAINING_LENGTH_MAX {
+            return Err(Answer::TooLarge);
+        }
+        Ok(Incoming {
+            topic,
+            payload: Payload::Shared(publication.payload.clone()),
+            properties: message::forwardable(properties),
+            qos: publication.qos,
+            retain: publication.retain,
+            expires: message::expiry(properties, self.now),
+        })
+    }
+
+    /// A session begins, with the subscriptions that the program has made for it before.
+    pub(super) fn begin_session(&mut self, client_id: &str, version: Version) -> u32 {
+        let number = self.create_session(client_id, version);
+        for one in self.reserved.remove(client_id).unwrap_or_default() {
+            self.reserved_len -= 1;
+            if let Ok(filter) = TopicFilter::parse(&one.filter) {
+                // What goes beyond the limits of one session was refused when it was made.
+                let _ = self.add_subscription(number, filter, one.options, one.identifier);
+            }
+        }
+        number
+    }
+
+    fn subscribe_for(
+        &mut self,
+        client_id: &str,
+        subscriptions: Vec<NewSubscription>,
+    ) -> Vec<Result<bool, ReasonCode>> {
+        let session = self.sessions.find(client_id);
+        let subscriptions = subscriptions.into_iter();
+        subscriptions
+            .map(|one| {
+                let levels_max = usize::from(self.config.limits.topic_levels_max);
+                let filter = TopicFilter::parse(&one.filter)
+                    .ok()
+                    .filter(|filter| !topic::deeper_than(filter.path(), levels_max))
+                    .ok_or(ReasonCode::TOPIC_FILTER_INVALID)?;
+                match session {
+                    Some(number) => self
+                        .add_subscription(number, filter, one.options, one.identifier)
+                        .map(|is_new| !is_new),
+                    None => self.reserve(client_id, one),
+                }
+            })
+            .collect()
+    }
+
+    /// Keeps a subscription for a client that has no session.
+    fn reserve(&mut self, client_id: &str, one: NewSubscription) -> Result<bool, ReasonCode> {
+        let limits = &self.config.limits;
+        let is_full = self.reserved_len >= limits.reserved_subscriptions_max
+            || client_id.len() > usize::from(limits.client_id_bytes_max);
+        let found = self.reserved.get_mut(client_id);
+        let former = found.and_then(|list| list.iter_mut().find(|two| two.filter == one.filter));
+        match former {
+            Some(former) => {
+                *former = one;
+                Ok(true)
+            }
+            None if is_full => Err(ReasonCode::QUOTA_EXCEEDED),
+            None => {
+                self.reserved.entry(client_id.into()).or_default().push(one);
+                self.reserved_len += 1;
+                Ok(false)
+            }
+        }
+    }
+
+    fn unsubscribe_for(&mut self, client_id: &str, filters: Filters) -> Vec<bool> {
+        let Some(number) = self.sessions.find(client_id) else {
+            return self.unreserve(client_id, filters);
+        };
+        let filters = match filters {
+            Filters::These(filters) => filters,
+            Filters::All => {
+                let all = self.sessions.get(number).subscriptions.keys();
+                all.cloned().collect()
+            }
+        };
+        let filters = filters.iter();
+        filters
+            .map(|filter| {
+                let filter = TopicFilter::parse(filter);
+                filter.is_ok_and(|filter| self.remove_subscription(number, filter))
+            })
+            .collect()
+    }
+
+    fn unreserve(&mut self, client_id: &str, filters: Filters) -> Vec<bool> {
+        let Some(list) = self.reserved.get_mut(client_id) else {
+            return match filters {
+                Filters::All => Vec::new(),
+                Filters::These(filters) => Vec::from_iter(filters.iter().map(|_| false)),
+            };
+        };
+        let removed: Vec<bool> = match filters {
+            Filters::All => core::mem::take(list).iter().map(|_| true).collect(),
+            Filters::These(filters) => filters
+                .iter()
+                .map(|filter| {
+                    let before = list.len();
+                    list.retain(|one| one.filter != *filter);
+                    list.len() < before
+                })
+                .collect(),
+        };
+        if list.is_empty() {
+            self.reserved.remove(client_id);
+        }
+        self.reserved_len -= removed
+            .iter()
+            .map(|removed| u32::from(*removed))
+            .sum::<u32>();
+        removed
+    }
+
+    fn clear_retained(&mut self) {
+        // What is left of an earlier time is dropped now; that happens only when the store is emptied twice in a moment.
+        self.remains = self.retained.clear();
+        self.statistics.retained_current = 0;
+        self.wake_now();
     }
 }

@@ -8,24 +8,22 @@ use super::{
     form::PACKET_BYTES_MAX,
     permit::{self, Judged},
     state::Due,
+    tell::tell,
 };
 use crate::{
     connection::{Live, Phase},
-    hooks::{End, HookSet, Notice, Refusal, SessionEnd, Verdict},
+    hooks::{ClientData, End, HookSet, Notice, Refusal, SessionEnd, Verdict},
     id::ConnId,
     message::{self, Message},
-    packet::{
-        ClientPacket, ConnAck, Connect, Properties, PropertiesBuf, Property, ServerPacket, Version,
-        Will,
-    },
+    packet::{ClientPacket, ConnAck, Connect, Properties, ServerPacket, Version, Will},
     reason::ReasonCode,
     session::{KeptWill, aliases},
     shared::GROUP,
     topic,
 };
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use bytes::Bytes;
-use core::{fmt::Write, time::Duration};
+use core::time::Duration;
 
 const NOT_CONNECT_FIRST: Refusal = Refusal {
     reason: ReasonCode::PROTOCOL_ERROR,
@@ -144,35 +142,6 @@ impl Broker {
         has_certificate || proves_itself || is_looked_into
     }
 
-    /// Who has no room for the CONNACK cannot be served. [MQTT-3.1.2-24]
-    pub(super) fn check_connack(
-        &self,
-        conn: ConnId,
-        connect: &Connect<'_>,
-    ) -> Result<(), ReasonCode> {
-        match connect.properties.maximum_packet_size() {
-            Some(max) if self.connack_bytes(conn, connect) > max as usize => {
-                Err(ReasonCode::PACKET_TOO_LARGE)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn connack_bytes(&self, conn: ConnId, connect: &Connect<'_>) -> usize {
-        let assigned = connect
-            .client_id
-            .is_empty()
-            .then(|| self.assign_client_id(conn));
-        let properties = self.connack_properties(conn, connect, assigned.as_deref());
-        let connack = ConnAck {
-            session_present: false,
-            reason: ReasonCode::SUCCESS,
-            properties: properties.as_properties(),
-        };
-        let len = ServerPacket::ConnAck(connack).encoded_len(connect.version);
-        len.expect("the broker builds packets that can be encoded")
-    }
-
     pub(super) fn judge_connect(
         &mut self,
         conn: ConnId,
@@ -181,8 +150,10 @@ impl Broker {
         worst: ReasonCode,
         actions: &mut Actions,
     ) -> Flow {
-        let link = self.state.link(conn);
-        match permit::connect(&mut self.hooks, from, worst, link, connect) {
+        let judged = self.ask_hooks(conn, |hooks, state, cx| {
+            permit::connect(hooks, from, worst, state.link(conn), connect, cx)
+        });
+        match judged {
             (Judged::Permitted, _) => return self.succeed(conn, connect, actions),
             (Judged::Refused(reason), _) => {
                 self.refuse_connect(conn, connect, reason, actions);
@@ -261,23 +232,29 @@ impl Broker {
             self.refuse_connect(conn, connect, ReasonCode::QUOTA_EXCEEDED, actions);
             return;
         }
+        self.tell_hooks();
         if let Some(number) = found {
             self.take_over(number, connect.clean_start, actions);
         }
         let resumed = self.state.sessions.find(client_id);
-        let number =
-            resumed.unwrap_or_else(|| self.state.create_session(client_id, connect.version));
+        let number = match resumed {
+            Some(number) => number,
+            None => self.state.begin_session(client_id, connect.version),
+        };
         self.enter(conn, number, connect);
         let present = resumed.is_some();
         self.acknowledge_connect(conn, connect, present, assigned.as_deref(), actions);
         self.state.statistics.clients_connected += 1;
-        let client = self.state.client(conn);
-        let notice = Notice::Connected {
+        tell!(self, conn, |client| Notice::Connected {
             client,
             session_present: present,
-        };
-        self.hooks.notice(&notice, &mut self.orders);
+        });
         self.state.resume(number, actions);
+        self.tell_hooks();
+        tell!(self, conn, |client| match present {
+            true => Notice::SessionResumed { client },
+            false => Notice::SessionCreated { client },
+        });
     }
 
     /// Ends the connection that uses the session now, and the session itself if it is not to go on. [MQTT-3.1.4-3]
@@ -288,13 +265,15 @@ impl Broker {
             self.end(hot.conn, End::TakenOver, actions);
         }
         if clean_start && self.state.sessions.find(&client_id) == Some(number) {
-            self.end_session(number, SessionEnd::Conflict, actions);
+            self.end_session(number, None, SessionEnd::Conflict, actions);
         }
     }
 
     /// Ties connection and session together, and keeps what the CONNECT says.
     fn enter(&mut self, conn: ConnId, number: u32, connect: &Connect<'_>) {
-        let now = self.state.now;
+        let (now, seconds) = (self.state.now, self.state.seconds());
+        let keep_alive_s = self.keep_alive_s(conn, connect);
+        let kept_connect = self.state.config.keep_connects.then(|| encoded(connect));
         let asked = connect.properties.maximum_packet_size();
         let packet_bytes_max = asked.unwrap_or(PACKET_BYTES_MAX).min(PACKET_BYTES_MAX);
         let expiry_s = self.granted_expiry_s(connect);
@@ -305,6 +284,12 @@ impl Broker {
         let aliases_max = aliases_max.min(limits.topic_aliases_to_client_max);
         let session = self.state.sessions.get_mut(number);
         session.version = connect.version;
+        session.clean_start = connect.clean_start;
+        session.keep_alive_s = keep_alive_s;
+        session.connected_s = Some(seconds);
+        session.disconnected_s = None;
+        session.connect = kept_connect;
+        session.data = ClientData::default();
         session.username = connect.username.map(Into::into);
         session.expiry_s = expiry_s;
         session.inflight_max = inflight_max;
@@ -318,7 +303,6 @@ impl Broker {
         }
         self.state.attach(number, conn, packet_bytes_max);
         self.state.carry_account(number, conn);
-        let keep_alive_s = self.keep_alive_s(conn, connect);
         let silence_max =
             (keep_alive_s > 0).then(|| Duration::from_millis(u64::from(keep_alive_s) * 1500));
         let version = connect.version;
@@ -327,6 +311,7 @@ impl Broker {
             version,
             silence_max,
             last_received: now,
+            received: [0; 3],
             asked_to_outlive: connect.properties.session_expiry_interval().unwrap_or(0) > 0,
             held: None,
             throttled: false,
@@ -347,7 +332,7 @@ impl Broker {
     }
 
     /// The keep alive that holds: what the client asks for, up to our cap where it can be told. [MQTT-3.1.2-21]
-    fn keep_alive_s(&self, conn: ConnId, connect: &Connect<'_>) -> u16 {
+    pub(super) fn keep_alive_s(&self, conn: ConnId, connect: &Connect<'_>) -> u16 {
         let config = &self.state.config;
         let own = config.listener(self.state.link(conn).listener);
         let own_max = own.and_then(|own| own.limits.keep_alive_max_s);
@@ -362,94 +347,13 @@ impl Broker {
     }
 
     /// How long the session outlives its connections: what the client asks for, up to our cap. [MQTT 5.0, 3.1.2.11.2]
-    fn granted_expiry_s(&self, connect: &Connect<'_>) -> u32 {
+    pub(super) fn granted_expiry_s(&self, connect: &Connect<'_>) -> u32 {
         let asked = match connect.version {
             Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
             Version::V31 | Version::V311 if connect.clean_start => 0,
             Version::V31 | Version::V311 => u32::MAX,
         };
         asked.min(self.state.config.session_expiry_max_s)
-    }
-
-    fn acknowledge_connect(
-        &mut self,
-        conn: ConnId,
-        connect: &Connect<'_>,
-        session_present: bool,
-        assigned: Option<&str>,
-        actions: &mut Actions,
-    ) {
-        let properties = match connect.version {
-            Version::V5 => self.connack_properties(conn, connect, assigned),
-            Version::V31 | Version::V311 => PropertiesBuf::default(),
-        };
-        let connack = ConnAck {
-            session_present,
-            reason: ReasonCode::SUCCESS,
-            properties: properties.as_properties(),
-        };
-        self.state
-            .send(conn, &ServerPacket::ConnAck(connack), actions);
-    }
-
-    /// What a 5.0 client must know of our bounds. [MQTT 5.0, 3.2.2.3]
-    fn connack_properties(
-        &self,
-        conn: ConnId,
-        connect: &Connect<'_>,
-        assigned: Option<&str>,
-    ) -> PropertiesBuf {
-        let limits = self.state.limits(conn);
-        let mut properties = PropertiesBuf::default();
-        let mut push = |property| {
-            properties
-                .push(property)
-                .expect("our own limits can be told");
-        };
-        let asked = connect.properties.session_expiry_interval().unwrap_or(0);
-        let granted = self.granted_expiry_s(connect);
-        if granted != asked {
-            push(Property::SessionExpiryInterval(granted));
-        }
-        if limits.receive_maximum != u16::MAX {
-            push(Property::ReceiveMaximum(limits.receive_maximum.max(1)));
-        }
-        push(Property::MaximumPacketSize(limits.packet_bytes_max.max(1)));
-        if limits.topic_alias_maximum > 0 {
-            push(Property::TopicAliasMaximum(limits.topic_alias_maximum));
-        }
-        if let Some(client_id) = assigned {
-            push(Property::AssignedClientIdentifier(client_id));
-        }
-        let keep_alive_s = self.keep_alive_s(conn, connect);
-        if keep_alive_s != connect.keep_alive_s {
-            push(Property::ServerKeepAlive(keep_alive_s));
-        }
-        if let Some((method, _)) = self.state.conclusion(conn) {
-            push(Property::AuthenticationMethod(method));
-        }
-        // What hooks and configuration say may be longer than can be told; then it is not.
-        if let Some((_, Some(data))) = self.state.conclusion(conn) {
-            let _ = properties.push(Property::AuthenticationData(data));
-        }
-        if connect.properties.request_response_information() == Some(true)
-            && let Some(information) = &self.state.config.response_information
-        {
-            let _ = properties.push(Property::ResponseInformation(information));
-        }
-        properties
-    }
-
-    /// A client identifier that nobody can guess and nobody uses. [MQTT-3.1.3-6]
-    fn assign_client_id(&self, conn: ConnId) -> String {
-        let mut id = String::from("auto-");
-        for byte in self.state.link(conn).entropy {
-            write!(id, "{byte:02x}").expect("writing to a string never fails");
-        }
-        while self.state.sessions.find(&id).is_some() {
-            id.push('x');
-        }
-        id
     }
 
     pub(super) fn set_phase(&mut self, conn: ConnId, phase: Phase) {
@@ -478,4 +382,13 @@ fn keep_will(will: &Will<'_>) -> KeptWill {
         expiry_s: will.properties.message_expiry_interval(),
         delay_s: will.properties.will_delay_interval().unwrap_or(0),
     }
+}
+
+/// A CONNECT, to be read again later.
+fn encoded(connect: &Connect<'_>) -> Box<Bytes> {
+    let mut packet = Vec::new();
+    ClientPacket::Connect(Box::new(connect.clone()))
+        .encode(connect.version, &mut packet)
+        .expect("a decoded packet can be encoded again");
+    Box::new(packet.into())
 }

@@ -6,9 +6,9 @@
 use super::{Action, Actions, Broker, Flow, permit::Judged, state::Due};
 use crate::{
     connection::Phase,
-    hooks::{Question, Verdict},
+    hooks::{Edit, Question, Verdict},
     id::{ConnId, Ticket},
-    packet::{ClientPacket, QoS, Version},
+    packet::{ClientPacket, Publish, QoS, Version},
     reason::ReasonCode,
     timer::TimerKey,
 };
@@ -41,6 +41,8 @@ pub(super) struct Open {
     pub(super) worst: ReasonCode,
     /// For a SUBSCRIBE: what was granted so far.
     pub(super) granted: Vec<Result<QoS, ReasonCode>>,
+    /// For a PUBLISH: what was made of it so far.
+    pub(super) edit: Edit,
     timer: Option<TimerKey>,
 }
 
@@ -91,17 +93,18 @@ impl Broker {
         so_far: SoFar,
         actions: &mut Actions,
     ) -> Ticket {
-        let mut encoded = Vec::new();
-        packet
-            .encode(version, &mut encoded)
-            .expect("a decoded packet can be encoded again");
-        let packet = Bytes::from(encoded);
         let SoFar {
             hook,
             worst,
             granted,
+            edit,
         } = so_far;
-        let question = self.question(conn, version, packet.clone(), granted.clone());
+        let shown = encode_edited(packet, &edit, version);
+        let packet = match edit.is_empty() {
+            true => shown.clone(),
+            false => encode(packet, version),
+        };
+        let question = self.question(conn, version, shown, granted.clone());
         let open = Open {
             conn,
             version,
@@ -109,6 +112,7 @@ impl Broker {
             packet,
             worst,
             granted,
+            edit,
             timer: None,
         };
         let ticket = self.state.tickets.open(open);
@@ -159,7 +163,7 @@ impl Broker {
         verdict: Verdict,
         actions: &mut Actions,
     ) -> Flow {
-        let Some(open) = self.close_ticket(ticket) else {
+        let Some(mut open) = self.close_ticket(ticket) else {
             self.state.statistics.verdicts_late += 1;
             return Flow::Continue;
         };
@@ -177,7 +181,7 @@ impl Broker {
             }
             ClientPacket::Publish(publish) => {
                 self.state.live_mut(conn).held = None;
-                self.on_publish_ruled(&open, &publish, verdict, actions);
+                self.on_publish_ruled(&mut open, &publish, verdict, actions);
             }
             ClientPacket::Subscribe(subscribe) => {
                 self.state.live_mut(conn).held = None;
@@ -220,6 +224,7 @@ pub(super) struct SoFar {
     pub(super) hook: u16,
     pub(super) worst: ReasonCode,
     pub(super) granted: Vec<Result<QoS, ReasonCode>>,
+    pub(super) edit: Edit,
 }
 
 impl SoFar {
@@ -228,6 +233,7 @@ impl SoFar {
             hook,
             worst: ReasonCode::SUCCESS,
             granted: Vec::new(),
+            edit: Edit::default(),
         }
     }
 }
@@ -245,6 +251,39 @@ pub(super) fn judged(verdict: Verdict) -> Judged {
         Verdict::Permit => Judged::Permitted,
         Verdict::Refuse(reason) => Judged::Refused(super::permit::refusal(reason)),
         // Others answer a SUBSCRIBE or an AUTH; for anything else they fail closed.
-        Verdict::Grant(_) | Verdict::Authenticate(_) => Judged::Refused(ReasonCode::NOT_AUTHORIZED),
+        Verdict::Grant(_) | Verdict::Authenticate(_) | Verdict::Replace(_) => {
+            Judged::Refused(ReasonCode::NOT_AUTHORIZED)
+        }
+    }
+}
+
+fn encode(packet: &ClientPacket<'_>, version: Version) -> Bytes {
+    let mut encoded = Vec::new();
+    packet
+        .encode(version, &mut encoded)
+        .expect("a decoded packet can be encoded again");
+    encoded.into()
+}
+
+/// A PUBLISH as hooks have changed it, but for what belongs to the client's exchange. If that is longer than a packet can
+/// be, it is shown as it came.
+fn encode_edited(packet: &ClientPacket<'_>, edit: &Edit, version: Version) -> Bytes {
+    let ClientPacket::Publish(publish) = packet else {
+        return encode(packet, version);
+    };
+    let mut encoded = Vec::new();
+    let changed = Publish {
+        topic: edit.topic.as_deref().unwrap_or(publish.topic),
+        payload: edit.payload.as_deref().unwrap_or(publish.payload),
+        retain: edit.retain.unwrap_or(publish.retain),
+        properties: match &edit.properties {
+            Some(properties) => properties.as_properties(),
+            None => publish.properties,
+        },
+        ..publish.clone()
+    };
+    match ClientPacket::Publish(changed).encode(version, &mut encoded) {
+        Ok(()) => encoded.into(),
+        Err(_) => encode(packet, version),
     }
 }

@@ -3,15 +3,16 @@
 use super::{
     Actions, DropCause, Target,
     form::{self, Alias, Encoded, Form},
-    state::State,
+    permit::Allowed,
+    state::{State, Untold},
 };
 use crate::{
     config::DeliveryMode,
     message::{Incoming, Message},
-    packet::QoS,
+    packet::{PacketId, QoS},
     session::{Identifiers, Queued, Window},
     shared::GROUP,
-    topic::{Member, MemberOptions},
+    topic::{self, Member, MemberOptions, TopicFilter},
 };
 use alloc::{sync::Arc, vec::Vec};
 use smallvec::SmallVec;
@@ -57,24 +58,84 @@ impl State {
         } else {
             FurtherIdentifiers::new()
         };
-        self.forms.clear();
-        let mut kept = None;
-        let mut taken = 0;
-        for (place, receiver) in (0..).zip(&receivers) {
-            taken += u32::from(if further.is_empty() {
-                let one = [receiver.subscription_id];
-                let identifiers = if one == [0] { &[][..] } else { &one };
-                self.offer(receiver, identifiers, 0, &mut message, &mut kept, actions)
-            } else {
-                let identifiers = identifiers_of(place, receiver, &further);
-                self.offer(receiver, &identifiers, 0, &mut message, &mut kept, actions)
-            });
+        if filters == 0 {
+            self.statistics.messages_unrouted += 1;
         }
+        let mut kept = None;
+        let mut taken = self.offer_all(&receivers, &further, &mut message, &mut kept, actions);
         receivers.clear();
         self.receivers = receivers;
         for group in groups {
             let was_taken = self.offer_to_group(group, origin, &mut message, &mut kept, actions);
             taken += u32::from(was_taken);
+        }
+        taken
+    }
+
+    /// Hands a message to one session: as its subscriptions ask for, or in any case. Returns how many copies it got or
+    /// will get.
+    pub(super) fn route_to(
+        &mut self,
+        number: u32,
+        message: Allowed<Incoming<'_>>,
+        matching: bool,
+        actions: &mut Actions,
+    ) -> u32 {
+        let mut message = message.into_inner();
+        // It is nobody else's, so it is not the topic's retained message.
+        message.retain = false;
+        let mut receivers = core::mem::take(&mut self.receivers);
+        if matching {
+            let subscriptions = &self.sessions.get(number).subscriptions;
+            let matching = subscriptions.iter().filter(|(filter, _)| {
+                let filter = TopicFilter::parse(filter);
+                filter.is_ok_and(|filter| {
+                    filter.shared().is_none() && topic::matches(filter.path(), message.topic)
+                })
+            });
+            receivers.extend(matching.map(|(_, subscription)| Member {
+                session: number,
+                subscription_id: subscription.identifier,
+                options: MemberOptions::new(subscription.options.qos, false, false),
+            }));
+        } else {
+            receivers.push(Member {
+                session: number,
+                subscription_id: 0,
+                options: MemberOptions::new(QoS::ExactlyOnce, false, false),
+            });
+        }
+        let merges = receivers.len() > 1 && self.config.delivery_mode == DeliveryMode::OnlyOnce;
+        let further = match merges {
+            true => self.merge(&mut receivers),
+            false => FurtherIdentifiers::new(),
+        };
+        let taken = self.offer_all(&receivers, &further, &mut message, &mut None, actions);
+        receivers.clear();
+        self.receivers = receivers;
+        taken
+    }
+
+    /// Offers a copy to each receiver. Returns how many took one.
+    fn offer_all(
+        &mut self,
+        receivers: &[Member],
+        further: &FurtherIdentifiers,
+        message: &mut Incoming<'_>,
+        kept: &mut Option<Arc<Message>>,
+        actions: &mut Actions,
+    ) -> u32 {
+        self.forms.clear();
+        let mut taken = 0;
+        for (place, receiver) in (0..).zip(receivers) {
+            taken += u32::from(if further.is_empty() {
+                let one = [receiver.subscription_id];
+                let identifiers = if one == [0] { &[][..] } else { &one };
+                self.offer(receiver, identifiers, 0, message, kept, actions)
+            } else {
+                let identifiers = identifiers_of(place, receiver, further);
+                self.offer(receiver, &identifiers, 0, message, kept, actions)
+            });
         }
         taken
     }
@@ -115,15 +176,15 @@ impl State {
         self.route = self.route.wrapping_add(1);
         if self.route == 0 {
             // Stamps of four billion messages ago must not look new.
-            self.hot.iter_mut().for_each(|hot| hot.route = 0);
+            self.stamps.iter_mut().for_each(|stamp| stamp.route = 0);
             self.route = 1;
         }
         let mut len = 0;
         for at in 0..receivers.len() {
             let member = receivers[at];
-            let hot = &mut self.hot[member.session as usize];
-            if hot.route == self.route {
-                let first = &mut receivers[hot.receiver as usize];
+            let stamp = &mut self.stamps[member.session as usize];
+            if stamp.route == self.route {
+                let first = &mut receivers[stamp.receiver as usize];
                 first.options = MemberOptions::new(
                     first.options.qos().max(member.options.qos()),
                     false,
@@ -132,11 +193,11 @@ impl State {
                 if first.subscription_id == 0 {
                     first.subscription_id = member.subscription_id;
                 } else if member.subscription_id != 0 {
-                    further.push((hot.receiver, member.subscription_id));
+                    further.push((stamp.receiver, member.subscription_id));
                 }
             } else {
-                hot.route = self.route;
-                hot.receiver = len as u32;
+                stamp.route = self.route;
+                stamp.receiver = len as u32;
                 receivers[len] = member;
                 len += 1;
             }
@@ -194,7 +255,11 @@ impl State {
             }
             let is_kept = qos != QoS::AtMostOnce && (shared != 0 || self.keeps_inflight(number));
             let queued = is_kept.then(|| shape.keep(message, kept));
-            self.send_copy(number, qos, encoded, queued, actions);
+            let packet_id = self.send_copy(number, qos, encoded, queued, actions);
+            if self.watches.deliveries {
+                let copy = shape.keep(message, kept);
+                self.note_delivery(number, copy, packet_id, false);
+            }
             return true;
         }
         if is_crowded {
@@ -219,10 +284,12 @@ impl State {
         kept: &mut Option<Arc<Message>>,
         why: DropCause,
     ) {
-        if self.watches_drops {
+        if self.watches.drops {
             self.count_drop(number, shape.keep(message, kept), why);
         } else {
-            self.statistics.dropped(shape.qos);
+            self.statistics.dropped(shape.qos, why);
+            let counted = self.sessions.get_mut(number).count();
+            counted.messages_dropped[shape.qos as usize] += 1;
         }
     }
 
@@ -263,7 +330,9 @@ impl State {
 
     /// True if what is in flight to this session may have to be sent again.
     pub(super) fn keeps_inflight(&self, number: u32) -> bool {
-        self.config.retry_interval.is_some() || self.sessions.get(number).survives()
+        self.config.retry_interval.is_some()
+            || self.watches.acks
+            || self.sessions.get(number).survives()
     }
 
     /// Orders the delivery of one encoded copy to a session that is connected and has room.
@@ -274,7 +343,7 @@ impl State {
         encoded: Encoded,
         kept: Option<Queued>,
         actions: &mut Actions,
-    ) {
+    ) -> Option<PacketId> {
         let packet_id = match qos {
             QoS::AtMostOnce => None,
             QoS::AtLeastOnce | QoS::ExactlyOnce => {
@@ -290,7 +359,26 @@ impl State {
         };
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(encoded.bytes);
         self.statistics.delivered(qos, encoded.bytes);
+        self.count_copy(number, qos);
         actions.deliver(encoded.frame, encoded.packet_id_at, target);
+        packet_id
+    }
+
+    /// Notes that a copy was handed to a session's connection.
+    #[cold]
+    pub(super) fn note_delivery(
+        &mut self,
+        number: u32,
+        copy: Queued,
+        packet_id: Option<PacketId>,
+        dup: bool,
+    ) {
+        self.untold.push(Untold::Delivered {
+            conn: self.hot[number as usize].conn,
+            copy,
+            packet_id,
+            dup,
+        });
     }
 
     /// Queues one copy; the queue's policy decides what is lost if there is no room. True if the copy stays, and none of

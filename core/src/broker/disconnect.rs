@@ -1,10 +1,10 @@
 //! How connections and sessions end: every way leads through [`Broker::end`]. [MQTT 5.0, 3.14, 4.13]
 
-use super::{Action, Actions, Broker, Close, CloseCause, Flow, permit};
+use super::{Action, Actions, Broker, Close, CloseCause, Flow, View, permit};
 use crate::{
     codec::{DecodeError, DecodeErrorKind},
     connection::{Live, Phase},
-    hooks::{End, Notice, Refusal, SessionEnd},
+    hooks::{ClientData, Context, End, HookSet, Notice, Refusal, SessionEnd},
     id::ConnId,
     packet::{ConnAck, Disconnect, Properties, PropertiesBuf, Property, ServerPacket, Version},
     reason::ReasonCode,
@@ -107,12 +107,26 @@ impl Broker {
         }
         self.state.connections.close(conn);
         self.state.statistics.connections_current -= 1;
+        self.tell_of_stop();
         Flow::Continue
+    }
+
+    /// Once nobody is left after the order to stop, hooks are told. Nobody comes after that.
+    pub(super) fn tell_of_stop(&mut self) {
+        let is_over = self.state.draining && self.state.connections.len() == 0;
+        if is_over && !core::mem::replace(&mut self.state.stopped, true) {
+            let mut none = ClientData::default();
+            let view = View::new(&self.state);
+            let mut cx = Context::new(&mut none, view, &mut self.orders);
+            self.hooks.notice(&Notice::Stopped, &mut cx);
+        }
     }
 
     /// Ends a connection for the broker: the last packet, the will, the session's further life, the hooks, the order to
     /// close. What the driver still reports of it is ignored.
     pub(super) fn end(&mut self, conn: ConnId, end: End, actions: &mut Actions) {
+        // What became of messages before comes first.
+        self.tell_hooks();
         let connection = self
             .state
             .connections
@@ -122,7 +136,7 @@ impl Broker {
         let timer = connection.timer.take();
         self.state.cancel_timer(timer);
         let mut client_id: Option<Box<str>> = None;
-        let mut successor = None;
+        let (mut successor, mut discarded) = (None, None);
         let mut order = close_order(&end);
         match phase {
             Phase::Closing => return,
@@ -144,23 +158,44 @@ impl Broker {
                 successor = live.successor;
                 self.say_why(conn, &live, &end, actions);
                 client_id = Some(self.state.sessions.get(live.session).client_id.clone());
-                self.leave(live.session, &end, actions);
+                discarded = self.leave(conn, &live, &end, actions);
                 self.state.statistics.clients_disconnected += 1;
             }
         }
         if let Some(how) = order {
             actions.push(Action::Close { conn, how });
         }
-        let link = self.state.link(conn);
-        let client_id = client_id.as_deref();
-        let notice = Notice::Ended {
-            conn,
-            link,
-            client_id,
-            end,
-        };
-        self.hooks.notice(&notice, &mut self.orders);
+        self.tell_of_end(conn, client_id.as_deref(), end);
+        match discarded {
+            // Who takes a session over that was not to outlive its connection begins anew.
+            Some(number) => self.end_session(number, Some(conn), SessionEnd::Conflict, actions),
+            None => self.keep_data(conn, client_id.as_deref()),
+        }
         self.go_on_with(successor, actions);
+    }
+
+    fn tell_of_end(&mut self, conn: ConnId, client_id: Option<&str>, end: End) {
+        if self.hooks.wants(HookSet::NOTICE) {
+            self.ask_hooks(conn, |hooks, state, cx| {
+                let link = state.link(conn);
+                let notice = Notice::Ended {
+                    conn,
+                    link,
+                    client_id,
+                    end,
+                };
+                hooks.notice(&notice, cx);
+            });
+        }
+    }
+
+    /// What the program kept with a connection stays with its session, while that is away.
+    fn keep_data(&mut self, conn: ConnId, client_id: Option<&str>) {
+        let data = self.state.take_data(conn);
+        let session = client_id.and_then(|client_id| self.state.sessions.find(client_id));
+        if let Some(number) = session.filter(|_| !data.is_empty()) {
+            self.state.sessions.get_mut(number).data = data;
+        }
     }
 
     /// A 5.0 client reads in a DISCONNECT why the server ends its connection. [MQTT-4.13.1-1]
@@ -200,11 +235,19 @@ impl Broker {
         }
     }
 
-    /// A session loses its connection.
-    fn leave(&mut self, number: u32, end: &End, actions: &mut Actions) {
-        let now = self.state.now;
-        self.state.detach(number);
+    /// A session loses its connection. Returns it if it is to end after the connection.
+    fn leave(
+        &mut self,
+        conn: ConnId,
+        live: &Live,
+        end: &End,
+        actions: &mut Actions,
+    ) -> Option<u32> {
+        let (now, seconds_now) = (self.state.now, self.state.seconds());
+        let number = live.session;
+        self.state.detach(number, live.received);
         let session = self.state.sessions.get_mut(number);
+        session.disconnected_s = Some(seconds_now);
         session.outbound.disconnected();
         session.outbound_aliases = None;
         session.inbound_aliases = aliases::Inbound::default();
@@ -221,12 +264,11 @@ impl Broker {
             self.schedule_will(number, will, expiry_s, matches!(end, End::Drained), actions);
         }
         if expiry_s == 0 {
-            let why = match end {
-                End::TakenOver => SessionEnd::Conflict,
-                _ => SessionEnd::Normal,
-            };
-            self.end_session(number, why, actions);
-            return;
+            if matches!(end, End::TakenOver) {
+                return Some(number);
+            }
+            self.end_session(number, Some(conn), SessionEnd::Normal, actions);
+            return None;
         }
         self.state.orphan_queued(number);
         self.state.rehome(actions);
@@ -235,6 +277,7 @@ impl Broker {
             let timer = self.state.set_timer(at, Due::Expiry(number));
             self.state.sessions.get_mut(number).timer = Some(timer);
         }
+        None
     }
 
     /// Publishes the will now, or when its delay has passed or the session ends, whichever comes first.
@@ -269,8 +312,15 @@ impl Broker {
             .take_message(Some(number), permit::will(&message), actions);
     }
 
-    /// A session is gone: its will comes first, then everything that belonged to it is freed.
-    pub(super) fn end_session(&mut self, number: u32, why: SessionEnd, actions: &mut Actions) {
+    /// A session is gone: its will comes first, then everything that belonged to it is freed. `conn` is the connection
+    /// that it ends with, if it does.
+    pub(super) fn end_session(
+        &mut self,
+        number: u32,
+        conn: Option<ConnId>,
+        why: SessionEnd,
+        actions: &mut Actions,
+    ) {
         let session = self.state.sessions.get_mut(number);
         if let Some(will) = session.will.take() {
             self.publish_will(number, &will, actions);
@@ -280,13 +330,16 @@ impl Broker {
             !self.state.hot[number as usize].online,
             "the connection ends before the session"
         );
-        let session = self.state.forget_session(number);
+        let mut session = self.state.forget_session(number);
+        let statistics = &mut self.state.statistics;
+        *match why {
+            SessionEnd::Normal => &mut statistics.sessions_ended,
+            SessionEnd::Conflict => &mut statistics.sessions_discarded,
+            SessionEnd::Expired => &mut statistics.sessions_expired,
+        } += 1;
         self.state.rehome(actions);
-        let notice = Notice::SessionEnded {
-            client_id: &session.client_id,
-            why,
-        };
-        self.hooks.notice(&notice, &mut self.orders);
+        self.tell_hooks();
+        self.tell_of_session_end(&mut session, conn, why);
     }
 }
 
@@ -323,6 +376,7 @@ fn close_order(end: &End) -> Option<Close> {
         | End::Refused(_)
         | End::ConnectRefused(_)
         | End::TakenOver
+        | End::Closed(_)
         | End::Drained => Some(Close::Linger),
     }
 }
@@ -333,6 +387,7 @@ fn disconnect_reason(end: &End) -> Option<ReasonCode> {
         End::Malformed(error) => Some(error.reason()),
         End::Refused(refusal) => Some(refusal.reason),
         End::TakenOver => Some(ReasonCode::SESSION_TAKEN_OVER),
+        End::Closed(reason) => Some(*reason),
         End::Drained => Some(ReasonCode::SERVER_SHUTTING_DOWN),
         // After what the layer below said, nothing more may come.
         End::Faulted(_) => None,

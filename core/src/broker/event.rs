@@ -130,6 +130,10 @@ pub struct Link {
 }
 
 impl Link {
+    /// The listener of a client inside the program around the broker, which came by no network. Hooks are told of such
+    /// clients, and not asked about them.
+    pub const INLINE: u16 = u16::MAX;
+
     /// A connection that came from `remote` itself, and has not proved who it is.
     pub const fn new(listener: u16, remote: Option<SocketAddr>, entropy: [u8; 16]) -> Self {
         Self {
@@ -139,6 +143,11 @@ impl Link {
             identity: None,
             entropy,
         }
+    }
+
+    /// True for a client inside the program around the broker.
+    pub fn is_inline(&self) -> bool {
+        self.listener == Self::INLINE
     }
 
     /// True if the peer runs on this machine: a loopback address, or a socket without addresses.

@@ -3,8 +3,10 @@
 
 mod acknowledge;
 mod action;
+mod attach;
 mod authenticate;
 mod command;
+mod connack;
 mod connect;
 mod consult;
 mod deliver;
@@ -16,27 +18,30 @@ mod permit;
 mod publish;
 mod pump;
 mod replay;
+mod sessions;
 mod share;
 mod state;
 mod subscribe;
 mod takeover;
+mod tell;
 mod timeout;
+mod view;
 
 pub use action::{Action, Actions, Close, Frame, Target, Targets};
 pub(crate) use authenticate::Authentication;
-pub use command::{Answer, Command, Publication};
+pub use command::{Answer, Command, Filters, NewSubscription, Publication};
 pub use event::{CloseCause, Event, Fault, Identity, Lag, Layer, Link, Stage};
+pub use view::{MessageView, SessionView, SubscriptionView, View, WillView};
 
 use crate::{
     config::Config,
-    hooks::{DropCause, End, HookChain, HookSet, Notice, Orders, Refusal},
+    hooks::{ClientData, DropCause, End, HookChain, Orders, Refusal},
     id::ConnId,
-    packet::{ClientPacket, Properties},
+    packet::ClientPacket,
     reason::ReasonCode,
-    stats::Statistics,
     time::{Instant, WallClock},
 };
-use state::State;
+use state::{State, Watches};
 
 /// An MQTT server as a value.
 ///
@@ -93,7 +98,8 @@ impl Broker {
         wall: WallClock,
     ) -> Self {
         let orders = Orders::new(config.limits.hook_commands_max);
-        let state = State::new(config, seed, now, wall, hooks.wants(HookSet::NOTICE));
+        let watches = Watches::of(|what| hooks.wants(what));
+        let state = State::new(config, seed, now, wall, watches);
         Self {
             hooks,
             orders,
@@ -142,7 +148,7 @@ impl Broker {
 
     /// What is going on inside, to look at.
     pub fn view(&self) -> View<'_> {
-        View { state: &self.state }
+        View::new(&self.state)
     }
 
     fn on_packet(
@@ -199,40 +205,29 @@ impl Broker {
         Flow::Continue
     }
 
+    /// What the program keeps with a connected client, or one that is away, to be changed. That changes nothing else.
+    pub fn client_data(&mut self, client_id: &str) -> Option<&mut ClientData> {
+        let number = self.state.sessions.find(client_id)?;
+        let hot = &self.state.hot[number as usize];
+        match hot.online {
+            true => {
+                let connection = self.state.connections.get_mut(hot.conn)?;
+                Some(&mut connection.data)
+            }
+            false => Some(&mut self.state.sessions.get_mut(number).data),
+        }
+    }
+
     /// Carries out what hooks asked for. What that makes them ask for again comes after it, within the same bound.
     fn obey_hooks(&mut self, actions: &mut Actions) {
         let mut rounds = self.state.config.limits.hook_commands_max;
-        self.report_drops();
+        self.tell_hooks();
         while !self.orders.is_empty() && rounds > 0 {
             for command in self.orders.take() {
                 rounds = rounds.saturating_sub(1);
                 self.on_command(command, actions);
-                self.report_drops();
+                self.tell_hooks();
             }
-        }
-    }
-
-    /// Tells the hooks of messages lost during a fan-out, after it.
-    fn report_drops(&mut self) {
-        for drop in core::mem::take(&mut self.state.drops) {
-            let state::Drop {
-                client_id,
-                copy,
-                why,
-            } = &drop;
-            let message = &copy.message;
-            let notice = Notice::Dropped {
-                client_id,
-                topic: &message.topic,
-                payload: &message.payload,
-                properties: Properties::from_validated(&message.properties),
-                qos: copy.qos,
-                retain: copy.retain,
-                identifiers: &copy.identifiers,
-                shared: copy.shared != 0,
-                why: *why,
-            };
-            self.hooks.notice(&notice, &mut self.orders);
         }
     }
 
@@ -254,36 +249,3 @@ const UNEXPECTED_AUTH: Refusal = Refusal {
     what: "AUTH without an authentication method in CONNECT",
     rule: "MQTT-4.12.0-7",
 };
-
-/// Read-only access to a broker.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    state: &'a State,
-}
-
-impl<'a> View<'a> {
-    /// The counters.
-    pub fn statistics(self) -> &'a Statistics {
-        &self.state.statistics
-    }
-
-    /// The configuration in effect.
-    pub fn config(self) -> &'a Config {
-        &self.state.config
-    }
-
-    /// The time of the last event.
-    pub fn now(self) -> Instant {
-        self.state.now
-    }
-
-    /// The client identifiers that have a session, in their order, each with whether it is connected.
-    pub fn sessions(self) -> impl Iterator<Item = (&'a str, bool)> {
-        self.state.sessions_by_client_id()
-    }
-
-    /// Bytes sent to a connection that were not reported as flushed.
-    pub fn outbound_bytes(self, conn: ConnId) -> Option<u32> {
-        self.state.outbound_bytes(conn)
-    }
-}

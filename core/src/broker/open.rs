@@ -4,7 +4,7 @@ use super::{Action, Actions, Broker, Close, Fault, Flow, Identity, Lag, Link, St
 use crate::{
     config::Limits,
     connection::{Connection, Phase},
-    hooks::{End, Refusal},
+    hooks::{ClientData, End, Refusal},
     id::ConnId,
     reason::ReasonCode,
 };
@@ -33,9 +33,7 @@ impl Broker {
         stage: Stage,
         actions: &mut Actions,
     ) -> Flow {
-        let is_let_in = self.has_room(&link)
-            && !self.state.draining
-            && (stage == Stage::Proxy || self.hooks.accept(&link));
+        let has_room = self.has_room(&link) && !self.state.draining;
         self.state.connections.open(Connection {
             id: conn,
             link,
@@ -43,15 +41,20 @@ impl Broker {
             timer: None,
             outbound_bytes: 0,
             authentication: None,
+            data: ClientData::default(),
         });
         self.state.statistics.connections_opened += 1;
         self.state.statistics.connections_current += 1;
-        if is_let_in {
+        if has_room && (stage == Stage::Proxy || self.is_accepted(conn)) {
             self.wait_for(conn, stage);
         } else {
             self.turn_away(conn, actions);
         }
         Flow::Continue
+    }
+
+    fn is_accepted(&mut self, conn: ConnId) -> bool {
+        self.ask_hooks(conn, |hooks, state, cx| hooks.accept(state.link(conn), cx))
     }
 
     fn has_room(&self, link: &Link) -> bool {
@@ -78,8 +81,7 @@ impl Broker {
             connection.link.remote = remote;
             connection.link.is_announced = true;
         }
-        let link = &self.state.link(conn).clone();
-        if self.hooks.accept(link) {
+        if self.is_accepted(conn) {
             self.on_progressed(conn, stage)
         } else {
             self.turn_away(conn, actions);

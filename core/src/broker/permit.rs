@@ -2,9 +2,9 @@
 
 use crate::{
     broker::Link,
-    hooks::{Client, HookChain, HookSet, Ruling, SubscribeRequest},
+    hooks::{Client, Context, Draft, HookChain, HookSet, Ruling, SubscribeRequest},
     message::{Incoming, Message},
-    packet::{Connect, Publish},
+    packet::Connect,
     reason::ReasonCode,
 };
 
@@ -36,10 +36,11 @@ pub(super) fn connect(
     mut worst: ReasonCode,
     link: &Link,
     connect: &Connect<'_>,
+    cx: &mut Context<'_>,
 ) -> (Judged, ReasonCode) {
     if hooks.wants(HookSet::CONNECT) {
         for (number, hook) in hooks.wanting(HookSet::CONNECT, from, link.listener) {
-            match hook.connect(link, connect) {
+            match hook.connect(link, connect, cx) {
                 Ruling::Permit => {}
                 Ruling::Refuse(reason) => worst = worst.max(refusal(reason)),
                 Ruling::Ask => return (Judged::Asked(number), worst),
@@ -59,11 +60,12 @@ pub(super) fn publish(
     hooks: &mut HookChain,
     from: u16,
     client: &Client<'_>,
-    publish: &Publish<'_>,
+    draft: &mut Draft<'_>,
+    cx: &mut Context<'_>,
 ) -> Judged {
     if hooks.wants(HookSet::PUBLISH) {
         for (number, hook) in hooks.wanting(HookSet::PUBLISH, from, client.link.listener) {
-            match hook.publish(client, publish) {
+            match hook.publish(client, draft, cx) {
                 Ruling::Permit => {}
                 Ruling::Refuse(reason) => return Judged::Refused(refusal(reason)),
                 Ruling::Ask => return Judged::Asked(number),
@@ -80,6 +82,7 @@ pub(super) fn subscribe(
     from: u16,
     client: &Client<'_>,
     requests: &mut [SubscribeRequest<'_>],
+    cx: &mut Context<'_>,
 ) -> Judged {
     if hooks.wants(HookSet::SUBSCRIBE) {
         for (number, hook) in hooks.wanting(HookSet::SUBSCRIBE, from, client.link.listener) {
@@ -87,7 +90,7 @@ pub(super) fn subscribe(
                 .iter()
                 .map(|request| request.granted.err())
                 .collect();
-            match hook.subscribe(client, requests) {
+            match hook.subscribe(client, requests, cx) {
                 Ruling::Permit => {}
                 Ruling::Refuse(reason) => refuse_all(requests, refusal(reason)),
                 Ruling::Ask => return Judged::Asked(number),

@@ -9,13 +9,14 @@ use super::{
     state::State,
 };
 use crate::{
-    hooks::{HookSet, Refusal, Verdict},
+    hooks::{Draft, Edit, HookSet, Refusal, Verdict},
     id::ConnId,
     message::{self, Incoming, Payload},
     packet::{Ack, ClientPacket, PacketId, Publish, QoS, ServerPacket, Version},
     reason::ReasonCode,
     topic,
 };
+use alloc::borrow::Cow;
 
 const ALIAS_TOO_HIGH: Refusal = Refusal {
     reason: ReasonCode::TOPIC_ALIAS_INVALID,
@@ -55,6 +56,7 @@ impl Broker {
         actions: &mut Actions,
     ) -> Flow {
         self.state.statistics.messages_received[publish.qos as usize] += 1;
+        self.state.live_mut(conn).received[publish.qos as usize] += 1;
         if !publish.properties.is_empty()
             && let Some(alias) = publish.properties.topic_alias()
         {
@@ -120,45 +122,58 @@ impl Broker {
             self.refuse(conn, refusal, actions);
             return Flow::Continue;
         }
-        self.judge_publish(conn, publish, 0, actions)
+        self.judge_publish(conn, publish, Edit::default(), 0, actions)
     }
 
-    /// Asks the hook sets from number `from` on, then takes or refuses the message.
+    /// Asks the hook sets from number `from` on, then takes or refuses the message. `edit` is what those before made of
+    /// it.
     fn judge_publish(
         &mut self,
         conn: ConnId,
         publish: &Publish<'_>,
+        edit: Edit,
         from: u16,
         actions: &mut Actions,
     ) -> Flow {
-        let judged = if is_server_topic(publish.topic) {
-            Judged::Refused(ReasonCode::NOT_AUTHORIZED)
-        } else if self.hooks.wants(HookSet::PUBLISH) {
-            permit::publish(&mut self.hooks, from, &self.state.client(conn), publish)
-        } else {
-            Judged::Permitted
-        };
-        self.conclude_publish(conn, publish, judged, actions)
+        if is_server_topic(publish.topic) {
+            let judged = Judged::Refused(ReasonCode::NOT_AUTHORIZED);
+            return self.conclude_publish(conn, publish, edit, judged, actions);
+        }
+        if !self.hooks.wants(HookSet::PUBLISH) {
+            return self.conclude_publish(conn, publish, edit, Judged::Permitted, actions);
+        }
+        let mut draft = Draft::new(publish, edit);
+        let judged = self.ask_hooks(conn, |hooks, state, cx| {
+            permit::publish(hooks, from, &state.client(conn), &mut draft, cx)
+        });
+        self.conclude_publish(conn, publish, draft.into_edit(), judged, actions)
     }
 
     fn conclude_publish(
         &mut self,
         conn: ConnId,
         publish: &Publish<'_>,
+        edit: Edit,
         judged: Judged,
         actions: &mut Actions,
     ) -> Flow {
         match judged {
-            Judged::Permitted => {
-                let message = incoming(publish, &self.state);
-                let allowed = permit::permitted(judged, message);
-                self.state.accept_publish(conn, publish, allowed, actions);
-            }
+            Judged::Permitted => match self.state.edited(publish, &edit) {
+                Ok(message) => {
+                    let allowed = permit::permitted(judged, message);
+                    self.state.accept_publish(conn, publish, allowed, actions);
+                }
+                Err(reason) => self.state.refuse_publish(conn, publish, reason, actions),
+            },
             Judged::Refused(reason) => self.state.refuse_publish(conn, publish, reason, actions),
             Judged::Asked(hook) => {
                 let version = self.state.live(conn).version;
+                let so_far = SoFar {
+                    edit,
+                    ..SoFar::at(hook)
+                };
                 let packet = ClientPacket::Publish(publish.clone());
-                let ticket = self.ask(conn, version, &packet, SoFar::at(hook), actions);
+                let ticket = self.ask(conn, version, &packet, so_far, actions);
                 self.state.live_mut(conn).held = Some(ticket);
                 return Flow::Hold;
             }
@@ -169,15 +184,25 @@ impl Broker {
     /// The verdict on a PUBLISH.
     pub(super) fn on_publish_ruled(
         &mut self,
-        open: &Open,
+        open: &mut Open,
         publish: &Publish<'_>,
         verdict: Verdict,
         actions: &mut Actions,
     ) {
+        let (conn, next) = (open.conn, open.next_hook());
+        let mut draft = Draft::new(publish, core::mem::take(&mut open.edit));
+        let judged = match verdict {
+            Verdict::Replace(publication) => match draft.replace(*publication) {
+                Ok(()) => Judged::Permitted,
+                Err(_) => Judged::Refused(ReasonCode::TOPIC_NAME_INVALID),
+            },
+            verdict => consult::judged(verdict),
+        };
+        let edit = draft.into_edit();
         // Held again or not: `on_ruled` resumes reading only if not.
-        let _ = match consult::judged(verdict) {
-            Judged::Permitted => self.judge_publish(open.conn, publish, open.next_hook(), actions),
-            refused => self.conclude_publish(open.conn, publish, refused, actions),
+        let _ = match judged {
+            Judged::Permitted => self.judge_publish(conn, publish, edit, next, actions),
+            refused => self.conclude_publish(conn, publish, edit, refused, actions),
         };
     }
 }
@@ -211,6 +236,47 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// The message in a PUBLISH, with what hooks have made of it.
+    fn edited<'a>(
+        &self,
+        publish: &Publish<'a>,
+        edit: &'a Edit,
+    ) -> Result<Incoming<'a>, ReasonCode> {
+        let mut message = incoming(publish, self);
+        if edit.is_empty() {
+            return Ok(message);
+        }
+        let Edit {
+            topic,
+            payload,
+            qos,
+            retain,
+            properties,
+        } = edit;
+        if let Some(topic) = topic {
+            if topic::deeper_than(topic, usize::from(self.config.limits.topic_levels_max)) {
+                return Err(ReasonCode::TOPIC_NAME_INVALID);
+            }
+            message.topic = topic;
+        }
+        if let Some(payload) = payload {
+            message.payload = Payload::Shared(payload.clone());
+        }
+        if let Some(properties) = properties {
+            let properties = properties.as_properties();
+            message.expires = message::expiry(properties, self.now);
+            message.properties = Cow::Owned(message::forwardable(properties).into_owned());
+        }
+        message.qos = qos.unwrap_or(message.qos);
+        message.retain = retain.unwrap_or(message.retain);
+        let bytes =
+            message.topic.len() + message.properties.len() + message.payload.as_slice().len();
+        match bytes + HEADERS_BYTES > PACKET_BYTES_MAX as usize {
+            true => Err(ReasonCode::QUOTA_EXCEEDED),
+            false => Ok(message),
+        }
     }
 
     /// Acknowledges, stores and routes a message that is permitted.
@@ -286,10 +352,16 @@ impl State {
         self.route(origin, message, actions)
     }
 
-    /// [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
-    fn retain(&mut self, origin: Option<u32>, message: &mut Incoming<'_>) {
+    /// Stores a message that nobody is sent now. False if there is no room.
+    pub(super) fn store(&mut self, message: Allowed<Incoming<'_>>) -> bool {
+        self.retain(None, &mut message.into_inner())
+    }
+
+    /// False if there is no room. [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
+    fn retain(&mut self, origin: Option<u32>, message: &mut Incoming<'_>) -> bool {
         let limits = &self.config.limits;
         self.retained.purge(self.now);
+        let mut has_room = true;
         if message.payload.as_slice().is_empty() {
             self.retained.remove(message.topic);
         } else {
@@ -297,7 +369,7 @@ impl State {
             let former = self.retained.cost_bytes(message.topic);
             let bytes = self.retained.bytes() - former.unwrap_or(0) + kept.cost_bytes();
             let count = self.retained.len() + usize::from(former.is_none());
-            let has_room = count <= limits.retained_messages_max as usize
+            has_room = count <= limits.retained_messages_max as usize
                 && bytes <= limits.retained_bytes_max;
             if has_room {
                 let publisher = origin.map_or(0, |number| self.sessions.fingerprint(number));
@@ -309,6 +381,7 @@ impl State {
             }
         }
         self.statistics.retained_current = u32::try_from(self.retained.len()).unwrap_or(u32::MAX);
+        has_room
     }
 }
 

@@ -61,6 +61,9 @@ impl State {
             if !self.send_again(number, &resend, actions) {
                 self.sessions.get_mut(number).outbound.skip_resend();
                 self.count_drop(number, resend.queued, DropCause::TooLarge);
+            } else if self.watches.deliveries {
+                let Resend { packet_id, queued } = resend;
+                self.note_delivery(number, queued, Some(packet_id), true);
             }
         }
     }
@@ -84,6 +87,7 @@ impl State {
             packet_id: Some(*packet_id),
         };
         self.statistics.delivered(queued.qos, encoded.bytes);
+        self.count_copy(number, queued.qos);
         actions.deliver(encoded.frame, encoded.packet_id_at, target);
         true
     }
@@ -123,8 +127,12 @@ impl State {
             return;
         }
         let is_kept = queued.shared != 0 || self.keeps_inflight(number);
+        let told = self.watches.deliveries.then(|| queued.clone());
         let kept = is_kept.then_some(queued);
-        self.send_copy(number, qos, encoded, kept, actions);
+        let packet_id = self.send_copy(number, qos, encoded, kept, actions);
+        if let Some(copy) = told {
+            self.note_delivery(number, copy, packet_id, false);
+        }
     }
 
     /// Sends a retained message if there is room now. The queue is empty then.

@@ -4,10 +4,10 @@ use super::{Action, Actions, DropCause, Link};
 use crate::{
     config::{Config, Limits},
     connection::{Connections, Live},
-    hooks::Client,
+    hooks::{Client, HookSet},
     id::{ConnId, Ticket},
-    packet::{ServerPacket, Version},
-    retained::Retained,
+    packet::{PacketId, ServerPacket, Version},
+    retained::{Remains, Retained},
     session::{Queued, Session},
     shared::Groups,
     stats::Statistics,
@@ -15,14 +15,17 @@ use crate::{
     timer::{TimerKey, Wheel},
     topic::{Index, Member},
 };
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
-use core::hash::BuildHasher;
-use hashbrown::HashMap;
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 
 use super::{
-    Seed,
+    NewSubscription, Seed,
     consult::Tickets,
     form::{Forms, PACKET_BYTES_MAX},
+    sessions::Sessions,
     share::Orphan,
 };
 
@@ -34,7 +37,6 @@ pub(crate) struct State {
     limits: Vec<Limits>,
     pub(crate) now: Instant,
     /// The civil time at the origin of `now`.
-    #[allow(dead_code, reason = "read when sessions outlive a restart")]
     wall_at_origin: WallClock,
     pub(crate) connections: Connections,
     pub(crate) sessions: Sessions,
@@ -49,13 +51,24 @@ pub(crate) struct State {
     pub(crate) statistics: Statistics,
     /// Sessions with a replay to carry on, in turn.
     pub(crate) runnable: VecDeque<u32>,
-    /// Messages lost during this event; filled only if a hook wants to know.
-    pub(crate) drops: Vec<Drop>,
-    pub(crate) watches_drops: bool,
+    /// What happened to messages during this event; filled only if a hook wants to know.
+    pub(crate) untold: Vec<Untold>,
+    pub(crate) watches: Watches,
     pub(crate) draining: bool,
+    /// Hooks know that it is over.
+    pub(crate) stopped: bool,
+    /// Subscriptions for client identifiers that have no session yet.
+    pub(crate) reserved: Reserved,
+    /// How many.
+    pub(crate) reserved_len: u32,
+    /// What was retained before the store was emptied.
+    pub(crate) remains: Remains,
     /// Receivers of the message being routed; kept for its memory.
     pub(crate) receivers: Vec<Member>,
-    /// Numbers the routed messages, so that a session met twice is noticed without a set.
+    /// For each session the last message routed to it, and its place among the receivers then: so one that is met twice
+    /// is noticed without a set.
+    pub(crate) stamps: Vec<Stamp>,
+    /// Numbers the routed messages.
     pub(crate) route: u32,
     /// The encoded forms of the message being routed.
     pub(crate) forms: Forms,
@@ -94,9 +107,8 @@ pub(crate) struct Hot {
     pub(crate) answer_bytes: u32,
     /// The client's Maximum Packet Size.
     pub(crate) packet_bytes_max: u32,
-    /// The last message routed to it, and its place among the receivers then.
-    pub(crate) route: u32,
-    pub(crate) receiver: u32,
+    /// QoS 0 copies handed to the connection that are not in the session's counters yet.
+    pub(crate) sent: u32,
     pub(crate) online: bool,
     pub(crate) v5: bool,
     /// It takes topic aliases.
@@ -106,7 +118,7 @@ pub(crate) struct Hot {
 }
 
 impl Hot {
-    const AWAY: Self = Self {
+    pub(super) const AWAY: Self = Self {
         conn: ConnId {
             slot: 0,
             generation: 0,
@@ -114,8 +126,7 @@ impl Hot {
         outbound_bytes: 0,
         answer_bytes: 0,
         packet_bytes_max: PACKET_BYTES_MAX,
-        route: 0,
-        receiver: 0,
+        sent: 0,
         online: false,
         v5: false,
         aliases: false,
@@ -123,14 +134,55 @@ impl Hot {
     };
 }
 
-/// A message that was lost, for the hooks.
-#[derive(Debug)]
-pub(crate) struct Drop {
-    pub(crate) client_id: Box<str>,
-    /// As the receiver would have got it.
-    pub(crate) copy: Queued,
-    pub(crate) why: DropCause,
+/// See [`State::stamps`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stamp {
+    pub(crate) route: u32,
+    pub(crate) receiver: u32,
 }
+
+/// What happened to a copy of a message, for the hooks.
+#[derive(Debug)]
+pub(crate) enum Untold {
+    Dropped {
+        client_id: Box<str>,
+        /// As the receiver would have got it.
+        copy: Queued,
+        why: DropCause,
+    },
+    Delivered {
+        conn: ConnId,
+        copy: Queued,
+        packet_id: Option<PacketId>,
+        dup: bool,
+    },
+    Acked {
+        conn: ConnId,
+        copy: Queued,
+        packet_id: PacketId,
+    },
+}
+
+/// What hooks want to know of single messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watches {
+    pub(crate) drops: bool,
+    pub(crate) deliveries: bool,
+    pub(crate) acks: bool,
+}
+
+impl Watches {
+    pub(crate) fn of(wants: impl Fn(HookSet) -> bool) -> Self {
+        Self {
+            drops: wants(HookSet::NOTICE),
+            deliveries: wants(HookSet::DELIVERED),
+            acks: wants(HookSet::ACKED),
+        }
+    }
+}
+
+/// Subscriptions that the program made for clients that have no session yet.
+pub(crate) type Reserved = BTreeMap<Box<str>, Vec<NewSubscription>>;
 
 impl State {
     pub(crate) fn new(
@@ -138,7 +190,7 @@ impl State {
         seed: Seed,
         now: Instant,
         wall: WallClock,
-        watches_drops: bool,
+        watches: Watches,
     ) -> Self {
         let [hash_seed, lots_seed] = seed.two();
         let numbers = 0..u16::try_from(config.listeners.len()).unwrap_or(u16::MAX);
@@ -157,10 +209,15 @@ impl State {
             tickets: Tickets::default(),
             statistics: Statistics::default(),
             runnable: VecDeque::new(),
-            drops: Vec::new(),
-            watches_drops,
+            untold: Vec::new(),
+            watches,
             draining: false,
+            stopped: false,
+            reserved: Reserved::new(),
+            reserved_len: 0,
+            remains: Remains::default(),
             receivers: Vec::new(),
+            stamps: Vec::new(),
             route: 0,
             forms: Forms::default(),
             wheel: Wheel::new(now),
@@ -177,6 +234,16 @@ impl State {
             self.now
         );
         self.now = now;
+    }
+
+    /// Whole seconds of the broker's time.
+    pub(crate) fn seconds(&self) -> u32 {
+        u32::try_from(self.now.as_millis() / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// The civil time at this instant, if nobody has changed the clock since the broker began.
+    pub(crate) fn wall_at(&self, at: Instant) -> WallClock {
+        WallClock(self.wall_at_origin.0.saturating_add(at.as_millis()))
     }
 
     // Timers
@@ -287,48 +354,6 @@ impl State {
         all.into_iter()
     }
 
-    /// Files a new session without connection.
-    pub(crate) fn create_session(&mut self, client_id: &str, version: Version) -> u32 {
-        let number = self.sessions.insert(Session::new(client_id, version));
-        if self.hot.len() <= number as usize {
-            self.hot.resize(number as usize + 1, Hot::AWAY);
-        }
-        self.hot[number as usize] = Hot::AWAY;
-        self.statistics.sessions_inactive_current += 1;
-        number
-    }
-
-    pub(crate) fn attach(&mut self, number: u32, conn: ConnId, packet_bytes_max: u32) {
-        let session = self.sessions.get(number);
-        let (v5, aliases) = (
-            session.version == Version::V5,
-            session.outbound_aliases.is_some(),
-        );
-        self.hot[number as usize] = Hot {
-            conn,
-            packet_bytes_max,
-            online: true,
-            v5,
-            aliases,
-            ..Hot::AWAY
-        };
-        self.statistics.sessions_inactive_current -= 1;
-        self.statistics.sessions_active_current += 1;
-    }
-
-    /// What was sent before the connection had a session counts from now on.
-    pub(crate) fn carry_account(&mut self, number: u32, conn: ConnId) {
-        if let Some(connection) = self.connections.get_mut(conn) {
-            self.hot[number as usize].outbound_bytes = connection.outbound_bytes;
-        }
-    }
-
-    pub(crate) fn detach(&mut self, number: u32) {
-        self.hot[number as usize] = Hot::AWAY;
-        self.statistics.sessions_active_current -= 1;
-        self.statistics.sessions_inactive_current += 1;
-    }
-
     // Sending
 
     /// Sends a control packet to a live connection. None is ever dropped, but for one that is larger than the client
@@ -373,10 +398,12 @@ impl State {
 
     /// Notes that a message was lost for one receiver.
     pub(crate) fn count_drop(&mut self, session: u32, copy: Queued, why: DropCause) {
-        self.statistics.dropped(copy.qos);
-        if self.watches_drops {
-            let client_id = self.sessions.get(session).client_id.clone();
-            self.drops.push(Drop {
+        self.statistics.dropped(copy.qos, why);
+        let session = self.sessions.get_mut(session);
+        session.count().messages_dropped[copy.qos as usize] += 1;
+        if self.watches.drops {
+            let client_id = session.client_id.clone();
+            self.untold.push(Untold::Dropped {
                 client_id,
                 copy,
                 why,
@@ -386,91 +413,14 @@ impl State {
 
     /// The same for a receiver whose session may be gone.
     pub(crate) fn note_drop(&mut self, client_id: &str, copy: Queued, why: DropCause) {
-        self.statistics.dropped(copy.qos);
-        if self.watches_drops {
+        self.statistics.dropped(copy.qos, why);
+        if self.watches.drops {
             let client_id = client_id.into();
-            self.drops.push(Drop {
+            self.untold.push(Untold::Dropped {
                 client_id,
                 copy,
                 why,
             });
         }
-    }
-}
-
-/// All sessions: dense numbers for the fan-out, and the way from a client identifier to its number.
-#[derive(Debug)]
-pub(crate) struct Sessions {
-    slots: Vec<Option<Box<Session>>>,
-    free: Vec<u32>,
-    by_client_id: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
-}
-
-impl Sessions {
-    fn new(hash_seed: u64) -> Self {
-        let by_client_id = HashMap::with_hasher(foldhash::fast::FixedState::with_seed(hash_seed));
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_client_id,
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
-    }
-
-    pub(crate) fn find(&self, client_id: &str) -> Option<u32> {
-        self.by_client_id.get(client_id).copied()
-    }
-
-    pub(crate) fn get(&self, number: u32) -> &Session {
-        self.slots[number as usize]
-            .as_ref()
-            .expect("a session number is valid while it is filed")
-    }
-
-    pub(crate) fn get_mut(&mut self, number: u32) -> &mut Session {
-        self.slots[number as usize]
-            .as_mut()
-            .expect("a session number is valid while it is filed")
-    }
-
-    /// A number that stands for the client identifier of this session, and of any later one with the same.
-    pub(crate) fn fingerprint(&self, number: u32) -> u64 {
-        self.by_client_id
-            .hasher()
-            .hash_one(&*self.get(number).client_id)
-            .max(1)
-    }
-
-    /// The session with this number, if there is one.
-    pub(crate) fn look_up(&mut self, number: u32) -> Option<&mut Session> {
-        self.slots.get_mut(number as usize)?.as_deref_mut()
-    }
-
-    fn insert(&mut self, session: Session) -> u32 {
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).expect("sessions are limited to fewer than 2^32")
-        });
-        self.by_client_id.insert(session.client_id.clone(), number);
-        self.slots[number as usize] = Some(Box::new(session));
-        number
-    }
-
-    pub(crate) fn remove(&mut self, number: u32) -> Box<Session> {
-        let session = self.slots[number as usize]
-            .take()
-            .expect("a session ends once");
-        self.by_client_id.remove(&session.client_id);
-        self.free.push(number);
-        session
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
-        (0..)
-            .zip(&self.slots)
-            .filter_map(|(number, slot)| Some((number, &**slot.as_ref()?)))
     }
 }

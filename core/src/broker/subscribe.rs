@@ -5,10 +5,11 @@ use super::{
     consult::{Open, SoFar},
     permit::{self, Judged},
     state::State,
+    tell::tell,
 };
 use crate::{
     codec,
-    hooks::{Notice, Refusal, SubscribeRequest, Verdict},
+    hooks::{HookSet, Notice, Refusal, SubscribeRequest, Verdict},
     id::ConnId,
     packet::{
         ClientPacket, Properties, QoS, ReasonCodes, RetainHandling, ServerPacket, SubAck,
@@ -16,6 +17,7 @@ use crate::{
     },
     reason::ReasonCode,
     session::Subscription,
+    shared::GROUP,
     topic::{self, Member, MemberOptions, TopicFilter},
 };
 use alloc::boxed::Box;
@@ -58,15 +60,21 @@ impl Broker {
         from: u16,
         actions: &mut Actions,
     ) -> Flow {
-        let client = self.state.client(conn);
-        match permit::subscribe(&mut self.hooks, from, &client, &mut requests) {
+        let judged = if self.hooks.wants(HookSet::SUBSCRIBE) {
+            self.ask_hooks(conn, |hooks, state, cx| {
+                permit::subscribe(hooks, from, &state.client(conn), &mut requests, cx)
+            })
+        } else {
+            Judged::Permitted
+        };
+        match judged {
             Judged::Asked(hook) => {
                 let granted = requests.iter().map(|request| request.granted).collect();
                 let so_far = SoFar {
                     granted,
                     ..SoFar::at(hook)
                 };
-                let version = client.version;
+                let version = self.state.live(conn).version;
                 let packet = ClientPacket::Subscribe(Box::new(subscribe.clone()));
                 let ticket = self.ask(conn, version, &packet, so_far, actions);
                 self.state.live_mut(conn).held = Some(ticket);
@@ -93,7 +101,7 @@ impl Broker {
             .collect();
         match verdict {
             Verdict::Permit => {}
-            Verdict::Authenticate(_) => {
+            Verdict::Authenticate(_) | Verdict::Replace(_) => {
                 permit::refuse_all(&mut requests, ReasonCode::NOT_AUTHORIZED);
             }
             Verdict::Refuse(reason) => permit::refuse_all(&mut requests, permit::refusal(reason)),
@@ -116,16 +124,14 @@ impl Broker {
             let entry = request.entry;
             let outcome = request
                 .granted
-                .and_then(|qos| self.state.add_subscription(conn, entry, qos, identifier));
+                .and_then(|qos| self.state.client_subscribes(conn, entry, qos, identifier));
             codes.push(match outcome {
                 Ok(qos) => {
-                    let client = self.state.client(conn);
-                    let notice = Notice::Subscribed {
+                    tell!(self, conn, |client| Notice::Subscribed {
                         client,
                         entry,
                         granted: qos,
-                    };
-                    self.hooks.notice(&notice, &mut self.orders);
+                    });
                     qos as u8
                 }
                 Err(reason) => subscribe_refusal(reason).0,
@@ -155,18 +161,17 @@ impl Broker {
         }
         let mut codes = Codes::new();
         for filter in &unsubscribe.filters {
-            let existed = self.state.remove_subscription(conn, *filter);
+            let number = self.state.live(conn).session;
+            let existed = self.state.remove_subscription(number, *filter);
             codes.push(match existed {
                 true => ReasonCode::SUCCESS.0,
                 // [MQTT 5.0, 3.11.3]
                 false => ReasonCode::NO_SUBSCRIPTION_EXISTED.0,
             });
-            let client = self.state.client(conn);
-            let notice = Notice::Unsubscribed {
+            tell!(self, conn, |client| Notice::Unsubscribed {
                 client,
                 filter: filter.as_str(),
-            };
-            self.hooks.notice(&notice, &mut self.orders);
+            });
         }
         let unsuback = UnsubAck {
             packet_id: unsubscribe.packet_id,
@@ -198,7 +203,7 @@ impl State {
     }
 
     /// Makes or replaces a subscription [MQTT-3.8.4-3], and owes the client what is retained for it.
-    fn add_subscription(
+    fn client_subscribes(
         &mut self,
         conn: ConnId,
         entry: SubscribeEntry<'_>,
@@ -207,58 +212,20 @@ impl State {
     ) -> Result<QoS, ReasonCode> {
         let number = self.live(conn).session;
         let filter = entry.filter;
-        let subscriptions_max = self.config.limits.subscriptions_per_session_max as usize;
-        let bytes_max = self.config.limits.subscription_bytes_per_session_max;
-        let cost = cost_bytes(filter);
-        let session = self.sessions.get_mut(number);
-        let is_new = !session.subscriptions.contains_key(filter.as_str());
-        let is_full = session.subscriptions.len() >= subscriptions_max
-            || session.subscription_bytes + cost > bytes_max;
-        if is_new && is_full {
-            return Err(ReasonCode::QUOTA_EXCEEDED);
-        }
-        session.subscription_bytes += if is_new { cost } else { 0 };
         let options = SubscribeOptions {
             qos,
             ..entry.options
         };
-        session.subscriptions.insert(
-            filter.as_str().into(),
-            Subscription {
-                options,
-                identifier,
-            },
-        );
-        let SubscribeOptions {
-            no_local,
-            retain_as_published,
-            ..
-        } = options;
-        let member = Member {
-            session: number,
-            subscription_id: identifier,
-            options: MemberOptions::new(qos, no_local, retain_as_published),
-        };
-        let is_shared = filter.shared().is_some();
-        if is_shared {
-            session.joined_groups = true;
-            self.join_group(filter, member);
-        } else {
-            self.index.subscribe(filter.path(), member);
-        }
-        if is_new {
-            self.statistics.subscriptions_current += 1;
-            self.statistics.subscriptions_made += 1;
-        }
+        let is_new = self.add_subscription(number, filter, options, identifier)?;
         let replays = match options.retain_handling {
             // A group gets no retained messages. [MQTT 5.0, 4.8.2]
-            _ if is_shared => false,
+            _ if filter.shared().is_some() => false,
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
             RetainHandling::DoNotSend => false,
         };
         if replays && self.retained.len() > 0 {
-            let not_of = if no_local {
+            let not_of = if options.no_local {
                 self.sessions.fingerprint(number)
             } else {
                 0
@@ -274,9 +241,86 @@ impl State {
         Ok(qos)
     }
 
+    /// Makes or replaces a subscription of a session. True if it is new.
+    pub(super) fn add_subscription(
+        &mut self,
+        number: u32,
+        filter: TopicFilter<'_>,
+        options: SubscribeOptions,
+        identifier: u32,
+    ) -> Result<bool, ReasonCode> {
+        let subscriptions_max = self.config.limits.subscriptions_per_session_max as usize;
+        let bytes_max = self.config.limits.subscription_bytes_per_session_max;
+        let cost = cost_bytes(filter);
+        let since_s = self.seconds();
+        let session = self.sessions.get_mut(number);
+        let is_new = !session.subscriptions.contains_key(filter.as_str());
+        let is_full = session.subscriptions.len() >= subscriptions_max
+            || session.subscription_bytes + cost > bytes_max;
+        if is_new && is_full {
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
+        session.subscription_bytes += if is_new { cost } else { 0 };
+        session.subscriptions.insert(
+            filter.as_str().into(),
+            Subscription {
+                options,
+                identifier,
+                since_s,
+            },
+        );
+        let SubscribeOptions {
+            qos,
+            no_local,
+            retain_as_published,
+            ..
+        } = options;
+        let member = Member {
+            session: number,
+            subscription_id: identifier,
+            options: MemberOptions::new(qos, no_local, retain_as_published),
+        };
+        if filter.shared().is_some() {
+            session.joined_groups = true;
+            self.join_group(filter, member);
+        } else {
+            self.index.subscribe(filter.path(), member);
+        }
+        if is_new {
+            self.statistics.subscriptions_current += 1;
+            self.statistics.subscriptions_made += 1;
+        }
+        Ok(is_new)
+    }
+
+    /// The sessions with a subscription to exactly this filter.
+    pub(super) fn members_of(&self, filter: TopicFilter<'_>, mut found: impl FnMut(u32)) {
+        let members = match filter.shared() {
+            Some(_) => self.groups.members_of(filter.as_str()),
+            None => self.index.members(filter.path()),
+        };
+        let sessions = members.iter().map(|member| member.session);
+        sessions
+            .filter(|session| session & GROUP == 0)
+            .for_each(&mut found);
+    }
+
+    /// The sessions with a subscription that matches, some of them more than once.
+    pub(super) fn sessions_for(&self, topic: &str, mut found: impl FnMut(u32)) {
+        self.index.for_each_match(topic, |members| {
+            for member in members {
+                if member.session & GROUP == 0 {
+                    found(member.session);
+                } else {
+                    let members = self.groups.members(member.session).iter();
+                    members.for_each(|member| found(member.session));
+                }
+            }
+        });
+    }
+
     /// Ends a subscription. Messages in flight or queued for it are still delivered. [MQTT-3.10.4-2] [MQTT-3.10.4-3]
-    fn remove_subscription(&mut self, conn: ConnId, filter: TopicFilter<'_>) -> bool {
-        let number = self.live(conn).session;
+    pub(super) fn remove_subscription(&mut self, number: u32, filter: TopicFilter<'_>) -> bool {
         let session = self.sessions.get_mut(number);
         if session.subscriptions.remove(filter.as_str()).is_none() {
             return false;

@@ -9,6 +9,9 @@ use crate::{
     reason::ReasonCode,
 };
 
+/// Messages that were retained before the store was emptied, dropped in one event.
+const REMAINS_PER_STEP: usize = 1024;
+
 /// Deadlines that are looked at in one event; the rest come in the next.
 const DUES_PER_STEP: usize = 4096;
 
@@ -34,8 +37,7 @@ impl Broker {
                 }
                 Due::Expiry(number) => {
                     self.state.sessions.get_mut(number).timer = None;
-                    self.state.statistics.sessions_expired += 1;
-                    self.end_session(number, SessionEnd::Expired, actions);
+                    self.end_session(number, None, SessionEnd::Expired, actions);
                 }
                 Due::Will(number) => {
                     let session = self.state.sessions.get_mut(number);
@@ -50,7 +52,8 @@ impl Broker {
         self.state.forget_announced();
         self.state.carry_on(actions);
         self.state.rehome(actions);
-        if !self.state.runnable.is_empty() {
+        let remains = self.state.remains.drop_some(REMAINS_PER_STEP);
+        if remains || !self.state.runnable.is_empty() {
             self.state.wake_now();
         }
         Flow::Continue

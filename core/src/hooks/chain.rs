@@ -1,13 +1,13 @@
 //! The hook sets of a broker, in the order in which they are asked, and what they ask for.
 
-use super::{HookSet, Hooks, Notice};
+use super::{Context, HookSet, Hooks, Notice};
 use crate::broker::{Command, Link};
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 /// What hooks ask for during one event.
 #[derive(Debug)]
-pub struct Orders {
+pub(crate) struct Orders {
     list: Vec<Command>,
     max: usize,
 }
@@ -21,7 +21,7 @@ impl Orders {
     }
 
     /// Has `command` carried out after the current event; gives it back if too many are waiting.
-    pub fn push(&mut self, command: Command) -> Result<(), Command> {
+    pub(crate) fn push(&mut self, command: Command) -> Result<(), Command> {
         if self.list.len() >= self.max {
             return Err(command);
         }
@@ -54,12 +54,16 @@ struct Entry {
 }
 
 impl Entry {
-    fn is_for(&self, listener: Option<u16>) -> bool {
-        match (&self.only, listener) {
-            (Some(only), Some(listener)) => only.contains(&listener),
-            // What is not of a connection is everybody's business.
-            (None, _) | (_, None) => true,
-        }
+    /// True if it wants `what` of clients of this listener.
+    fn wants(&self, what: HookSet, listener: Option<u16>) -> bool {
+        self.wants.contains(what)
+            && match (&self.only, listener) {
+                // The program need not ask itself.
+                (_, Some(Link::INLINE)) if !HookSet::OBSERVING.contains(what) => false,
+                (Some(only), Some(listener)) => only.contains(&listener),
+                // What is not of a connection is everybody's business.
+                (None, _) | (_, None) => true,
+            }
     }
 }
 
@@ -106,25 +110,29 @@ impl HookChain {
         self.wanted.contains(what)
     }
 
-    pub(crate) fn accept(&mut self, link: &Link) -> bool {
+    pub(crate) fn accept(&mut self, link: &Link, cx: &mut Context<'_>) -> bool {
         !self.wants(HookSet::ACCEPT)
             || self
                 .wanting(HookSet::ACCEPT, 0, link.listener)
-                .all(|(_, hooks)| hooks.accept(link))
+                .all(|(_, hooks)| hooks.accept(link, cx))
     }
 
-    pub(crate) fn notice(&mut self, notice: &Notice<'_>, orders: &mut Orders) {
-        if self.wants(HookSet::NOTICE) {
-            for (_, hooks) in self.sets_for(HookSet::NOTICE, 0, notice.listener()) {
-                hooks.notice(notice, orders);
-            }
+    pub(crate) fn notice(&mut self, notice: &Notice<'_>, cx: &mut Context<'_>) {
+        let (wanted, listener) = (notice.wanted_by(), notice.listener());
+        for (_, hooks) in self.sets_for(wanted, 0, listener) {
+            hooks.notice(notice, cx);
         }
+    }
+
+    /// True if any set observes.
+    pub(crate) fn observes(&self) -> bool {
+        self.wanted.intersects(HookSet::OBSERVING)
     }
 
     /// True if any set wants this method for clients of this listener.
     pub(crate) fn wants_of(&self, what: HookSet, listener: u16) -> bool {
         let mut sets = self.sets.iter();
-        sets.any(|entry| entry.wants.contains(what) && entry.is_for(Some(listener)))
+        sets.any(|entry| entry.wants(what, Some(listener)))
     }
 
     /// The sets from number `from` on that want `what` for clients of this listener, with their numbers.
@@ -147,7 +155,7 @@ impl HookChain {
             .iter_mut()
             .enumerate()
             .skip(from as usize)
-            .filter(move |(_, entry)| entry.wants.contains(what) && entry.is_for(listener))
+            .filter(move |(_, entry)| entry.wants(what, listener))
             .map(|(number, entry)| (number as u16, &mut *entry.hooks))
     }
 }

@@ -8,18 +8,26 @@
 //! one before granted, and a refusal is final; `publish` and `accept` stop at the first refusal.
 
 mod chain;
+mod context;
+mod data;
+mod draft;
 mod notice;
 
-pub use chain::{HookChain, Orders};
-pub use notice::{DropCause, End, Notice, Refusal, SessionEnd};
+pub use chain::HookChain;
+pub(crate) use chain::Orders;
+pub use context::Context;
+pub use data::ClientData;
+pub use draft::Draft;
+pub(crate) use draft::Edit;
+pub use notice::{Delivery, DropCause, End, Notice, Refusal, SessionEnd};
 
 use crate::{
-    broker::Link,
+    broker::{Link, Publication},
     id::ConnId,
-    packet::{ClientPacket, Connect, Publish, QoS, SubscribeEntry, Version},
+    packet::{ClientPacket, Connect, QoS, SubscribeEntry, Version},
     reason::ReasonCode,
 };
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use bytes::Bytes;
 use core::ops::BitOr;
 
@@ -31,14 +39,14 @@ pub trait Hooks: Send {
     fn wants(&self) -> HookSet;
 
     /// A network connection was opened. False closes it at once, and nothing else is told of it.
-    fn accept(&mut self, link: &Link) -> bool {
-        let _ = link;
+    fn accept(&mut self, link: &Link, cx: &mut Context<'_>) -> bool {
+        let _ = (link, cx);
         true
     }
 
     /// A well-formed CONNECT. Nothing has happened because of it yet, and nothing will if it is refused.
-    fn connect(&mut self, link: &Link, connect: &Connect<'_>) -> Ruling {
-        let _ = (link, connect);
+    fn connect(&mut self, link: &Link, connect: &Connect<'_>, cx: &mut Context<'_>) -> Ruling {
+        let _ = (link, connect, cx);
         Ruling::Permit
     }
 
@@ -46,33 +54,48 @@ pub trait Hooks: Send {
     ///
     /// The sets are asked in order until one knows the method; it is asked about the rest of the exchange. What it keeps
     /// of one it forgets when it succeeds, is refused, or the connection's `Ended` is noticed.
-    fn authenticate(&mut self, link: &Link, step: &AuthStep<'_>) -> AuthRuling {
-        let _ = (link, step);
+    fn authenticate(
+        &mut self,
+        link: &Link,
+        step: &AuthStep<'_>,
+        cx: &mut Context<'_>,
+    ) -> AuthRuling {
+        let _ = (link, step, cx);
         AuthRuling::UnknownMethod
     }
 
     /// A SUBSCRIBE: may lower, raise or refuse what each entry is granted.
-    fn subscribe(&mut self, client: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
-        let _ = (client, requests);
+    fn subscribe(
+        &mut self,
+        client: &Client<'_>,
+        requests: &mut [SubscribeRequest<'_>],
+        cx: &mut Context<'_>,
+    ) -> Ruling {
+        let _ = (client, requests, cx);
         Ruling::Permit
     }
 
-    /// A PUBLISH, before it is acknowledged, stored or routed. Not called for repeats of a QoS 2 message, for wills,
-    /// or for messages of the program itself.
-    fn publish(&mut self, client: &Client<'_>, publish: &Publish<'_>) -> Ruling {
-        let _ = (client, publish);
+    /// A PUBLISH, before it is acknowledged, stored or routed. It may be changed. Not called for repeats of a QoS 2
+    /// message, for wills, or for messages of the program itself.
+    fn publish(
+        &mut self,
+        client: &Client<'_>,
+        draft: &mut Draft<'_>,
+        cx: &mut Context<'_>,
+    ) -> Ruling {
+        let _ = (client, draft, cx);
         Ruling::Permit
     }
 
-    /// Something has happened. What is put into `orders` is carried out after the current event, in order.
-    fn notice(&mut self, notice: &Notice<'_>, orders: &mut Orders) {
-        let _ = (notice, orders);
+    /// Something has happened.
+    fn notice(&mut self, notice: &Notice<'_>, cx: &mut Context<'_>) {
+        let _ = (notice, cx);
     }
 }
 
 /// Methods of a hook set.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct HookSet(u8);
+pub struct HookSet(u16);
 
 impl HookSet {
     /// None.
@@ -85,11 +108,22 @@ impl HookSet {
     pub const SUBSCRIBE: Self = Self(4);
     /// [`Hooks::publish`].
     pub const PUBLISH: Self = Self(8);
-    /// [`Hooks::notice`].
+    /// [`Hooks::notice`], of everything but single messages that are delivered and acknowledged.
     pub const NOTICE: Self = Self(16);
-
     /// [`Hooks::authenticate`].
     pub const AUTHENTICATE: Self = Self(32);
+    /// [`Hooks::notice`] of [`Notice::Delivered`]: once for each copy of each message.
+    pub const DELIVERED: Self = Self(64);
+    /// [`Hooks::notice`] of [`Notice::Acked`]. Messages are kept until they are acknowledged, for every session.
+    pub const ACKED: Self = Self(128);
+
+    /// What observes and decides nothing.
+    pub(crate) const OBSERVING: Self = Self(16 | 64 | 128);
+
+    /// True if some method of `other` is in this set.
+    pub(crate) const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 
     /// True if every method of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
@@ -125,6 +159,8 @@ pub enum Verdict {
     Refuse(ReasonCode),
     /// For a SUBSCRIBE, one answer an entry. Entries without one are refused.
     Grant(Vec<Result<QoS, ReasonCode>>),
+    /// For a PUBLISH: yes, with this message in the place of what was sent.
+    Replace(Box<Publication>),
     /// For a step of an enhanced authentication. `Ask` asks again.
     Authenticate(AuthRuling),
 }
@@ -213,7 +249,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// The packet in question: a CONNECT, PUBLISH or SUBSCRIBE.
+    /// The packet in question: a CONNECT, AUTH, PUBLISH or SUBSCRIBE; a PUBLISH as hooks before have changed it.
     pub fn packet(&self) -> ClientPacket<'_> {
         crate::codec::decode_again(&self.packet, self.version)
     }

@@ -1,17 +1,17 @@
 //! What observing hooks are told of.
 
-use super::Client;
+use super::{Client, HookSet};
 use crate::{
-    broker::{Fault, Link},
+    broker::{Fault, Link, SessionView},
     codec::DecodeError,
     id::ConnId,
-    packet::{Properties, QoS, SubscribeEntry},
+    packet::{PacketId, Properties, QoS, SubscribeEntry},
     reason::ReasonCode,
 };
 use core::fmt;
 
 /// Something that has happened, for those who log, count or follow up.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Notice<'a> {
     /// A CONNECT was accepted.
     Connected {
@@ -19,6 +19,16 @@ pub enum Notice<'a> {
         client: Client<'a>,
         /// Whether a session went on.
         session_present: bool,
+    },
+    /// The session of a client that has just connected is a new one.
+    SessionCreated {
+        /// Who.
+        client: Client<'a>,
+    },
+    /// The session of a client that has just connected goes on; what it was owed has been sent as far as there was room.
+    SessionResumed {
+        /// Who.
+        client: Client<'a>,
     },
     /// A connection ended. Once for each connection that `accept` did not turn away.
     Ended {
@@ -33,8 +43,8 @@ pub enum Notice<'a> {
     },
     /// A session and all that belonged to it is gone.
     SessionEnded {
-        /// Whose.
-        client_id: &'a str,
+        /// What there is to know of it.
+        session: SessionView<'a>,
         /// Why.
         why: SessionEnd,
     },
@@ -54,6 +64,22 @@ pub enum Notice<'a> {
         /// As it was sent.
         filter: &'a str,
     },
+    /// A copy of a message was handed to a connection: live, from a queue, or again after a reconnect.
+    Delivered {
+        /// To whom.
+        client: Client<'a>,
+        /// What.
+        delivery: Delivery<'a>,
+    },
+    /// A client has a message that was delivered to it: PUBACK, or PUBREC, came.
+    Acked {
+        /// Who.
+        client: Client<'a>,
+        /// What.
+        delivery: Delivery<'a>,
+    },
+    /// The broker was told to stop and every connection has ended. Nothing follows.
+    Stopped,
     /// A message was lost for one receiver, who would have got it like this.
     Dropped {
         /// Whose session.
@@ -77,15 +103,45 @@ pub enum Notice<'a> {
     },
 }
 
+/// One copy of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Delivery<'a> {
+    /// The topic of the message.
+    pub topic: &'a str,
+    /// What it says.
+    pub payload: &'a [u8],
+    /// The QoS it is delivered with.
+    pub qos: QoS,
+    /// RETAIN.
+    pub retain: bool,
+    /// Whether it was sent before.
+    pub dup: bool,
+    /// Above QoS 0.
+    pub packet_id: Option<PacketId>,
+}
+
 impl Notice<'_> {
+    /// What a set must want to be told.
+    pub(super) fn wanted_by(&self) -> HookSet {
+        match self {
+            Self::Delivered { .. } => HookSet::DELIVERED,
+            Self::Acked { .. } => HookSet::ACKED,
+            _ => HookSet::NOTICE,
+        }
+    }
+
     /// The listener of the connection that this is about.
     pub(super) fn listener(&self) -> Option<u16> {
         match self {
             Self::Connected { client, .. }
+            | Self::SessionCreated { client }
+            | Self::SessionResumed { client }
+            | Self::Delivered { client, .. }
+            | Self::Acked { client, .. }
             | Self::Subscribed { client, .. }
             | Self::Unsubscribed { client, .. } => Some(client.link.listener),
             Self::Ended { link, .. } => Some(link.listener),
-            Self::SessionEnded { .. } | Self::Dropped { .. } => None,
+            Self::SessionEnded { .. } | Self::Dropped { .. } | Self::Stopped => None,
         }
     }
 }
@@ -109,6 +165,8 @@ pub enum End {
     ConnectRefused(ReasonCode),
     /// Another connection uses the client identifier.
     TakenOver,
+    /// The program around the broker, or a hook, closed it, for this reason.
+    Closed(ReasonCode),
     /// The broker stops.
     Drained,
 }
@@ -141,6 +199,7 @@ impl fmt::Display for End {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::ConnectRefused(reason) => write!(f, "connect refused: {reason}"),
             Self::TakenOver => f.write_str("session taken over"),
+            Self::Closed(reason) => write!(f, "closed by the server: {reason}"),
             Self::Drained => f.write_str("server shutting down"),
         }
     }
@@ -172,4 +231,28 @@ pub enum DropCause {
     Expired,
     /// It came from a shared subscription, the session ended, and no other member may or can have it. [MQTT-4.8.2-5]
     SessionEnded,
+}
+
+impl DropCause {
+    /// Every cause.
+    pub const ALL: [Self; 6] = [
+        Self::QueueFull,
+        Self::SlowReader,
+        Self::Away,
+        Self::TooLarge,
+        Self::Expired,
+        Self::SessionEnded,
+    ];
+
+    /// A word for it, for labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::SlowReader => "slow_reader",
+            Self::Away => "away",
+            Self::TooLarge => "too_large",
+            Self::Expired => "expired",
+            Self::SessionEnded => "session_ended",
+        }
+    }
 }

@@ -10,12 +10,15 @@ pub(crate) use outbound::{Outbound, Resend, Window};
 pub(crate) use queue::{Identifiers, Queue, Queued};
 
 use crate::{
+    hooks::ClientData,
     message::Message,
     packet::{SubscribeOptions, Version},
     retained::Replay,
+    stats::SessionStatistics,
     timer::TimerKey,
 };
 use alloc::{boxed::Box, collections::BTreeMap, collections::VecDeque, sync::Arc};
+use bytes::Bytes;
 
 /// The state of one session. What a fan-out needs of it stands in `Hot`, beside it.
 #[derive(Debug)]
@@ -50,6 +53,22 @@ pub(crate) struct Session {
     pub(crate) timer: Option<TimerKey>,
     /// The will's delay while away.
     pub(crate) will_timer: Option<TimerKey>,
+    /// Its last connection asked for a clean start.
+    pub(crate) clean_start: bool,
+    /// That of the last connection.
+    pub(crate) keep_alive_s: u16,
+    /// When it was made, in seconds of the broker's time.
+    pub(crate) created_s: u32,
+    /// When its last connection was accepted.
+    pub(crate) connected_s: Option<u32>,
+    /// When its last connection ended, if it has no other.
+    pub(crate) disconnected_s: Option<u32>,
+    /// The CONNECT of its last connection, if such are kept.
+    pub(crate) connect: Option<Box<Bytes>>,
+    /// What the program kept with its last connection, while it is away.
+    pub(crate) data: ClientData,
+    /// What was counted before; more stands in `Hot`, in `Live` and in `outbound`.
+    pub(crate) counted: Option<Box<SessionStatistics>>,
 }
 
 /// What a client asked for with one filter.
@@ -58,6 +77,8 @@ pub(crate) struct Subscription {
     pub(crate) options: SubscribeOptions,
     /// 0 for none.
     pub(crate) identifier: u32,
+    /// When it was made or replaced, in seconds of the broker's time.
+    pub(crate) since_s: u32,
 }
 
 /// A will as it waits for its connection to end.
@@ -70,7 +91,7 @@ pub(crate) struct KeptWill {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: &str, version: Version) -> Self {
+    pub(crate) fn new(client_id: &str, version: Version, created_s: u32) -> Self {
         Self {
             client_id: client_id.into(),
             username: None,
@@ -90,7 +111,28 @@ impl Session {
             will: None,
             timer: None,
             will_timer: None,
+            clean_start: false,
+            keep_alive_s: 0,
+            created_s,
+            connected_s: None,
+            disconnected_s: None,
+            connect: None,
+            data: ClientData::default(),
+            counted: None,
         }
+    }
+
+    /// The counters that it carries itself.
+    pub(crate) fn statistics(&self) -> SessionStatistics {
+        let mut statistics = self.counted.as_deref().copied().unwrap_or_default();
+        for (qos, sent) in self.outbound.sent().into_iter().enumerate() {
+            statistics.messages_sent[qos] += u64::from(sent);
+        }
+        statistics
+    }
+
+    pub(crate) fn count(&mut self) -> &mut SessionStatistics {
+        self.counted.get_or_insert_default()
     }
 
     /// True if it goes on when its connection ends, so that messages in flight must be kept.

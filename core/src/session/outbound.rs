@@ -36,6 +36,8 @@ pub(crate) struct Outbound {
     last: Option<PacketId>,
     /// Identifiers after `last` that are known to be free: no search is needed so long.
     free_run: u16,
+    /// Copies of QoS 1 and 2 that were handed to connections.
+    sent: [u32; 2],
 }
 
 #[derive(Debug)]
@@ -100,6 +102,46 @@ impl Outbound {
         });
         self.unsent_from += 1;
         Some(packet_id)
+    }
+
+    /// A copy was handed to the connection.
+    pub(crate) fn count(&mut self, qos: QoS) {
+        let sent = match qos {
+            QoS::AtMostOnce => return,
+            QoS::AtLeastOnce => &mut self.sent[0],
+            QoS::ExactlyOnce => &mut self.sent[1],
+        };
+        *sent = sent.saturating_add(1);
+    }
+
+    /// The copies that were handed to connections, by QoS.
+    pub(crate) fn sent(&self) -> [u32; 3] {
+        [0, self.sent[0], self.sent[1]]
+    }
+
+    /// The same, and counts from 0 on.
+    pub(crate) fn take_sent(&mut self) -> [u32; 3] {
+        let sent = self.sent();
+        self.sent = [0; 2];
+        sent
+    }
+
+    /// The messages in flight that are kept, with their identifiers.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (PacketId, &Queued)> {
+        let inflight = self.inflight.iter();
+        inflight.filter_map(|entry| Some((entry.packet_id, entry.kept.as_ref()?)))
+    }
+
+    /// How many await PUBCOMP.
+    pub(crate) fn releasing_len(&self) -> usize {
+        self.releasing.len()
+    }
+
+    /// The message with this identifier that awaits PUBACK or PUBREC, if it is kept.
+    pub(crate) fn find(&self, packet_id: PacketId, qos: QoS) -> Option<&Queued> {
+        let mut inflight = self.inflight.iter();
+        let entry = inflight.find(|entry| entry.packet_id == packet_id && entry.qos == qos)?;
+        entry.kept.as_ref()
     }
 
     /// PUBACK: ends a QoS 1 message. False if there is none with this identifier.

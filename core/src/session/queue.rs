@@ -60,6 +60,26 @@ impl Queue {
         list.push_back((self.arrived, queued));
     }
 
+    /// The messages, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
+        let (mut qos0, mut others) = (
+            self.qos0.iter().peekable(),
+            self.acknowledged.iter().peekable(),
+        );
+        core::iter::from_fn(move || {
+            let qos0_is_older = match (qos0.peek(), others.peek()) {
+                (Some((first, _)), Some((second, _))) => first < second,
+                (first, _) => first.is_some(),
+            };
+            let next = if qos0_is_older {
+                qos0.next()
+            } else {
+                others.next()
+            };
+            next.map(|(_, queued)| queued)
+        })
+    }
+
     /// The oldest message.
     pub(crate) fn front(&self) -> Option<&Queued> {
         let list = if self.qos0_is_older()? {

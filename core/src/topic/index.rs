@@ -144,6 +144,14 @@ impl Index {
         }
     }
 
+    /// The members of exactly this filter.
+    pub fn members(&self, path: &str) -> &[Member] {
+        match self.find(path).map(|place| self.leaf_at(place)) {
+            None | Some(NONE) => &[],
+            Some(leaf) => self.leaves[leaf].members.as_slice(),
+        }
+    }
+
     /// Hands over the members of every filter that matches `topic`, once per filter, never an empty slice.
     pub fn for_each_match(&self, topic: &str, mut found: impl FnMut(&[Member])) {
         self.walk(topic, |leaf| found(leaf.members.as_slice()));

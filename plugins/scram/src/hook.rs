@@ -19,7 +19,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sanderling_core::{
     broker::Link,
-    hooks::{AuthRuling, AuthStage, AuthStep, HookSet, Hooks, Notice, Orders, Ruling},
+    hooks::{AuthRuling, AuthStage, AuthStep, Context, HookSet, Hooks, Notice, Ruling},
     id::ConnId,
     packet::Connect,
     reason::ReasonCode,
@@ -143,14 +143,19 @@ impl Hooks for ScramSha256 {
         }
     }
 
-    fn connect(&mut self, _link: &Link, connect: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, _link: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         match connect.properties.authentication_method() {
             None if self.is_required => Ruling::Refuse(ReasonCode::NOT_AUTHORIZED),
             _ => Ruling::Permit,
         }
     }
 
-    fn authenticate(&mut self, _link: &Link, step: &AuthStep<'_>) -> AuthRuling {
+    fn authenticate(
+        &mut self,
+        _link: &Link,
+        step: &AuthStep<'_>,
+        _: &mut Context<'_>,
+    ) -> AuthRuling {
         if step.method != METHOD {
             return AuthRuling::UnknownMethod;
         }
@@ -164,7 +169,7 @@ impl Hooks for ScramSha256 {
         }
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, _orders: &mut Orders) {
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Context<'_>) {
         if let Notice::Ended { conn, .. } = notice {
             self.connections.remove(conn);
         }

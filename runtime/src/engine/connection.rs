@@ -1,6 +1,6 @@
 //! What the engine knows of one connection.
 
-use crate::{Layers, Outbox, Packets, SLICES_MAX};
+use crate::{Layers, Outbox, Packets, SLICES_MAX, inline::Carrier};
 use sanderling_core::{broker::Close, config::Limits, id::ConnId, time::Instant};
 use std::io::{self, IoSlice};
 
@@ -41,7 +41,7 @@ pub trait Socket {
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection<S> {
-    pub(super) socket: S,
+    pub(super) carrier: Carrier<S>,
     pub(super) below: Below,
     pub(super) packets: Packets,
     pub(super) outbox: Outbox,
@@ -129,9 +129,9 @@ pub(super) enum Written {
 }
 
 impl<S: Socket> Connection<S> {
-    pub(super) fn new(socket: S, layers: Option<Box<Layers>>, limits: &Limits) -> Self {
+    pub(super) fn new(carrier: Carrier<S>, layers: Option<Box<Layers>>, limits: &Limits) -> Self {
         Self {
-            socket,
+            carrier,
             below: layers.map_or(Below::Nothing, Below::Layers),
             packets: Packets::new(limits),
             outbox: Outbox::default(),
@@ -225,13 +225,13 @@ impl<S: Socket> Connection<S> {
     fn write_once(&mut self) -> io::Result<(usize, usize)> {
         if let Below::Layers(layers) = &self.below {
             let wire = layers.wire();
-            let written = self.socket.write(&[IoSlice::new(wire)])?;
+            let written = self.carrier.write(&[IoSlice::new(wire)])?;
             return Ok((written, wire.len()));
         }
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let count = self.outbox.slices(&mut slices);
         let offered = slices[..count].iter().map(|slice| slice.len()).sum();
-        let written = self.socket.write(&slices[..count])?;
+        let written = self.carrier.write(&slices[..count])?;
         Ok((written, offered))
     }
 
@@ -312,7 +312,7 @@ impl<S: Socket> Connection<S> {
 
     fn fill(&mut self) {
         self.writing = Writing::Full;
-        self.socket.output_waits();
+        self.carrier.output_waits();
     }
 }
 

@@ -12,20 +12,24 @@
 
 mod alarm;
 mod connection;
+mod finish;
+mod letters;
 mod perform;
 mod read;
 
 pub use connection::Socket;
+pub use finish::Finished;
 pub use read::Pulled;
 
 use crate::{
-    Answerer, Clock, Entropy, Inbox, ListeningSocket, Setup, Slots, Spare, Transport, clock,
-    handle::{Mail, set_in_turn},
+    Answerer, Clock, Entropy, Inbox, ListeningSocket, Plugins, Setup, Slots, Spare, Transport,
+    clock, handle::set_in_turn, inline::Carrier,
 };
 use alarm::Alarm;
 use connection::{Connection, Writing};
+use finish::Stopping;
 use sanderling_core::{
-    broker::{Actions, Answer, Broker, CloseCause, Command, Event, Link, Stage},
+    broker::{Actions, Answer, Broker, CloseCause, Event, Link, Stage},
     config::{Config, Limits},
     hooks::HookChain,
     id::{ConnId, RequestId},
@@ -48,8 +52,6 @@ const DRAIN_BUFFER_BYTES: usize = 16 << 10;
 const ROUNDS_PER_TURN: usize = 8;
 /// From the order to close a connection to its end, if its peer does not do its part.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
-/// From the order to stop to the end, whatever clients do.
-const STOP_DEADLINE: Duration = Duration::from_secs(5);
 /// How long accepting pauses when the system has no room for one more connection.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,6 +71,8 @@ pub struct Engine<S> {
     touched: Vec<ConnId>,
     /// Connections to read from although no readiness will be reported.
     ready: VecDeque<ConnId>,
+    /// The same for those without a driver's socket.
+    ready_inline: VecDeque<ConnId>,
     /// Connections that were written to before the end of the turn; the broker was not told yet.
     early: Vec<ConnId>,
     /// What is to be looked at when its time comes.
@@ -79,7 +83,8 @@ pub struct Engine<S> {
     /// When the broker wants to hear `TimerFired`.
     timer: Option<Instant>,
     accept_at: Option<Instant>,
-    stop_at: Option<Instant>,
+    stopping: Option<Stopping>,
+    plugins: Plugins,
     inbox: Arc<Inbox>,
     requests: HashMap<RequestId, oneshot::Sender<Answer>>,
     requests_made: u64,
@@ -120,18 +125,22 @@ impl<S: Socket> Engine<S> {
     ///
     /// # Errors
     /// The system has no source of randomness.
-    pub fn new(setup: Setup, inbox: Arc<Inbox>) -> io::Result<(Self, Vec<ListeningSocket>)> {
+    pub fn new(setup: Setup) -> io::Result<(Self, Vec<ListeningSocket>)> {
         let Setup {
             config,
             hooks,
             answerers,
             listeners,
+            plugins,
+            inbox,
+            ..
         } = setup;
         let (sockets, transports): (Vec<_>, Vec<_>) = listeners
             .into_iter()
             .map(|listener| (listener.socket, listener.transport))
             .unzip();
-        let engine = Self::of_parts(config, hooks, answerers, transports, inbox)?;
+        let mut engine = Self::of_parts(config, hooks, answerers, transports, inbox)?;
+        engine.plugins = plugins;
         Ok((engine, sockets))
     }
 
@@ -165,13 +174,15 @@ impl<S: Socket> Engine<S> {
             connections: Slots::default(),
             touched: Vec::new(),
             ready: VecDeque::new(),
+            ready_inline: VecDeque::new(),
             early: Vec::new(),
             alarms: Wheel::new(now),
             drains: VecDeque::new(),
             drain_buffer: vec![0; DRAIN_BUFFER_BYTES].into_boxed_slice(),
             timer: None,
             accept_at: None,
-            stop_at: None,
+            stopping: None,
+            plugins: Plugins::default(),
             inbox,
             requests: HashMap::new(),
             requests_made: 0,
@@ -190,7 +201,10 @@ impl<S: Socket> Engine<S> {
 
     /// How long the driver may sleep: `None` for until something happens.
     pub fn sleep(&self) -> Option<Duration> {
-        if !self.ready.is_empty() || !self.touched.is_empty() {
+        let is_busy = [&self.ready, &self.ready_inline]
+            .iter()
+            .any(|list| !list.is_empty());
+        if is_busy || !self.touched.is_empty() {
             return Some(Duration::ZERO);
         }
         self.deadline().map(|at| self.clock.until(at))
@@ -199,7 +213,8 @@ impl<S: Socket> Engine<S> {
     /// When the next turn must begin at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         let alarm = self.alarms.next_deadline();
-        [self.timer, alarm, self.accept_at, self.stop_at]
+        let stop = self.stopping.as_ref().map(|stopping| stopping.at);
+        [self.timer, alarm, self.accept_at, stop]
             .into_iter()
             .flatten()
             .min()
@@ -210,6 +225,7 @@ impl<S: Socket> Engine<S> {
     /// Read first, so that a pause of the process ends no connection whose packets are waiting.
     pub fn settle(&mut self) {
         let _guard = InTurn::enter();
+        self.pull_inline();
         self.fire_deadlines();
         for _ in 0..ROUNDS_PER_TURN {
             self.perform();
@@ -248,7 +264,7 @@ impl<S: Socket> Engine<S> {
             None => (&self.limits, None),
         };
         let stage = layers.as_ref().map_or(Stage::Connect, |one| one.stage());
-        let connection = Connection::new(socket, layers, limits);
+        let connection = Connection::new(Carrier::Net(socket), layers, limits);
         let conn = self.connections.insert_with(|_| connection);
         let link = Link::new(listener, remote, self.entropy.sixteen());
         self.tell(Event::Opened { conn, link, stage });
@@ -262,7 +278,7 @@ impl<S: Socket> Engine<S> {
 
     /// False while accepting pauses, and once the broker stops.
     pub fn may_accept(&self) -> bool {
-        self.accept_at.is_none() && self.stop_at.is_none()
+        self.accept_at.is_none() && self.stopping.is_none()
     }
 
     /// The connection that stands in this slot now.
@@ -270,11 +286,9 @@ impl<S: Socket> Engine<S> {
         self.connections.current(slot)
     }
 
-    /// The socket of a connection that has not ended.
+    /// The socket of a connection that has not ended, if it has one.
     pub fn socket(&mut self, conn: ConnId) -> Option<&mut S> {
-        self.connections
-            .get_mut(conn)
-            .map(|connection| &mut connection.socket)
+        self.connections.get_mut(conn)?.carrier.net_mut()
     }
 
     /// A connection to [`pull`](Self::pull) from without waiting for readiness.
@@ -343,54 +357,11 @@ impl<S: Socket> Engine<S> {
             && !connection.ready
         {
             connection.ready = true;
-            self.ready.push_back(conn);
-        }
-    }
-
-    // The program around the broker
-
-    /// Carries out what the [`Handle`](crate::Handle)s and late verdicts ask for.
-    pub fn read_inbox(&mut self) {
-        let _guard = InTurn::enter();
-        let Mail {
-            commands,
-            verdicts,
-            stop,
-            ..
-        } = self.inbox.take();
-        for (ticket, verdict) in verdicts {
-            self.tell(Event::Ruled { ticket, verdict });
-        }
-        for (command, reply) in commands {
-            self.order(command, Some(reply));
-            if self.actions.is_full() {
-                self.perform();
+            match connection.carrier.is_inline() {
+                true => self.ready_inline.push_back(conn),
+                false => self.ready.push_back(conn),
             }
         }
-        if stop && self.stop_at.is_none() {
-            self.stop_at = Some(self.now + STOP_DEADLINE);
-            self.order(Command::Drain, None);
-        }
-    }
-
-    fn order(&mut self, command: Command, reply: Option<oneshot::Sender<Answer>>) {
-        let request = RequestId(self.requests_made);
-        self.requests_made += 1;
-        if let Some(reply) = reply {
-            self.requests.insert(request, reply);
-        }
-        self.tell(Event::Ordered { request, command });
-    }
-
-    /// True once the broker was told to stop; listeners should be closed.
-    pub fn is_stopping(&self) -> bool {
-        self.stop_at.is_some()
-    }
-
-    /// True when it was told to stop and every connection has ended, or the time for that has passed.
-    pub fn is_finished(&self) -> bool {
-        self.stop_at
-            .is_some_and(|at| self.connections.is_empty() || at <= self.now)
     }
 }
 

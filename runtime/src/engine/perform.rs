@@ -187,7 +187,7 @@ impl<S: Socket> Engine<S> {
         }
         if how == Close::Linger && connection.writing != Writing::Broken {
             connection.phase = Phase::ShutDown;
-            connection.socket.shut_down_writing();
+            connection.carrier.shut_down_writing();
         } else {
             self.end(conn, CloseCause::Ordered);
         }

@@ -50,7 +50,7 @@ impl<S: Socket> Engine<S> {
             if connection.peer_is_done {
                 return self.peer_closed(conn);
             }
-            let cause = match connection.socket.read(buffer) {
+            let cause = match connection.carrier.read(buffer) {
                 Ok(0) => return self.peer_closed(conn),
                 Ok(len) => {
                     let drained = len < buffer.len() && !connection.must_read_to_the_end();
@@ -240,7 +240,7 @@ impl<S: Socket> Engine<S> {
             let Some(connection) = self.connections.get_mut(conn) else {
                 return;
             };
-            match connection.socket.read_now(buffer) {
+            match connection.carrier.read_now(buffer) {
                 Ok(0) => {
                     self.peer_closed(conn);
                     return;

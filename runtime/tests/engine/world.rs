@@ -12,7 +12,7 @@ use sanderling_core::{
     topic::{TopicFilter, TopicName},
 };
 use sanderling_runtime::{
-    Engine, Handle, Inbox, Setup, Wake,
+    Engine, Handle, Inbox, Wake,
     engine::{Answerers, Pulled, READ_BUFFER_BYTES, Socket},
 };
 use std::{
@@ -109,8 +109,9 @@ pub(crate) struct Peer {
 
 impl World {
     pub(crate) fn new(config: Config) -> Self {
-        let inbox = Inbox::new(Nobody);
-        let handle = Handle::new(&Setup::default(), inbox.clone());
+        let inbox = Inbox::new();
+        inbox.attach(Nobody);
+        let handle = Handle::new(inbox.clone());
         let (answerers, hooks) = (Answerers::default(), HookChain::new());
         let engine = Engine::of_parts(config, hooks, answerers, Vec::new(), inbox).unwrap();
         Self {

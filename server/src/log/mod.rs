@@ -3,10 +3,7 @@
 //! It holds no payload and no password. What clients choose (identifiers, user names, topics) is escaped, so that no
 //! client can write lines of its own into the log.
 
-mod drops;
-mod hook;
 mod setup;
 mod writer;
 
-pub(crate) use hook::Log;
 pub(crate) use setup::start;

@@ -3,11 +3,10 @@
 use super::{ServeError, certificates, listen, open_files};
 use crate::{
     args::{LogFormat, Runtime, ServeArgs},
-    log::{self, Log},
-    signal,
+    log, signal,
 };
 use sanderling_core::config::Config;
-use sanderling_runtime::{Builder, CertificatesWatch, Driver, Endpoint, Handle};
+use sanderling_runtime::{Builder, CertificatesWatch, Driver, Endpoint, Handle, Log};
 use std::io::{self, Write};
 use tracing::{info, warn};
 
@@ -41,7 +40,7 @@ fn on_tokio(args: &ServeArgs) -> Result<(), ServeError> {
 
 /// What every driver is given.
 fn prepare<D: Driver>(builder: Builder<D>, args: &ServeArgs) -> Result<Builder<D>, ServeError> {
-    let mut builder = builder.config(Config::default()).hook(Log::new());
+    let mut builder = builder.config(Config::default()).hook(Log::default());
     for listener in listen::listeners(&args.listen)? {
         builder = builder.listener(listener).map_err(ServeError::Listen)?;
     }
@@ -61,7 +60,7 @@ fn begin(
         stopped.stop();
     })
     .map_err(ServeError::System)?;
-    let watch = certificates::keep_up_to_date(handle.certificates())?;
+    let watch = certificates::keep_up_to_date(&handle.certificates())?;
     announce(endpoints, format);
     Ok(watch)
 }

@@ -8,7 +8,7 @@ use super::{
 use sanderling_core::{
     broker::Link,
     hooks::{
-        Client, DropCause, End, HookSet, Hooks, Notice, Orders, Ruling, SessionEnd,
+        Client, Context, Draft, DropCause, End, HookSet, Hooks, Notice, Ruling, SessionEnd,
         SubscribeRequest,
     },
     id::ConnId,
@@ -168,15 +168,20 @@ impl Hooks for SimHooks {
         }
     }
 
-    fn accept(&mut self, link: &Link) -> bool {
+    fn accept(&mut self, link: &Link, _: &mut Context<'_>) -> bool {
         self.policy().accepts(self.number, link)
     }
 
-    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         self.policy().connect(self.number, connect)
     }
 
-    fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
+    fn subscribe(
+        &mut self,
+        _: &Client<'_>,
+        requests: &mut [SubscribeRequest<'_>],
+        _: &mut Context<'_>,
+    ) -> Ruling {
         let policy = self.policy();
         let ruling = policy.subscribe(self.number);
         if ruling == Ruling::Permit {
@@ -188,18 +193,20 @@ impl Hooks for SimHooks {
         ruling
     }
 
-    fn publish(&mut self, _: &Client<'_>, publish: &Publish<'_>) -> Ruling {
-        self.policy().publish(self.number, publish)
+    fn publish(&mut self, _: &Client<'_>, publish: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
+        self.policy().publish(self.number, publish.packet())
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, _: &mut Orders) {
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Context<'_>) {
         let heard = match *notice {
             Notice::Connected {
                 client,
                 session_present,
             } => Heard::Connected(client.client_id.into(), session_present),
             Notice::Ended { conn, end, .. } => Heard::Ended(conn, end),
-            Notice::SessionEnded { client_id, why } => Heard::SessionEnded(client_id.into(), why),
+            Notice::SessionEnded { session, why } => {
+                Heard::SessionEnded(session.client_id().into(), why)
+            }
             Notice::Subscribed { client, entry, .. } => {
                 Heard::Subscribed(client.client_id.into(), entry.filter.as_str().into())
             }
@@ -231,6 +238,12 @@ impl Hooks for SimHooks {
                     why,
                 })
             }
+            // What follows from the others.
+            Notice::SessionCreated { .. }
+            | Notice::SessionResumed { .. }
+            | Notice::Delivered { .. }
+            | Notice::Acked { .. }
+            | Notice::Stopped => return,
         };
         self.shared.lock().expect("one thread").heard.push(heard);
     }

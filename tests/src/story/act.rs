@@ -1,17 +1,13 @@
-//! What clients and the program around the broker do, from words to packets and commands.
+//! What clients do, from words to packets.
 
-use super::{property, reason, word::Word};
-use bytes::Bytes;
+use super::{property, word::Word, words::Words};
 use sanderling_core::{
-    broker::{Command, Publication},
     packet::{
         Ack, Auth, ClientPacket, Connect, Disconnect, PacketId, PropertiesBuf, Publish, QoS,
-        RetainHandling, Subscribe, SubscribeEntry, SubscribeOptions, Unsubscribe, Version, Will,
+        Subscribe, SubscribeEntry, Unsubscribe, Version, Will,
     },
-    reason::ReasonCode,
     topic::{TopicFilter, TopicName},
 };
-use std::str::FromStr;
 
 /// The two bytes of a PINGREQ.
 pub(super) const PINGREQ: [u8; 2] = [0xC0, 0x00];
@@ -70,41 +66,6 @@ pub(super) fn packet(name: &str, words: &[Word], version: Version) -> Result<Vec
             encode(&ClientPacket::Auth(packet), version)
         }
         other => Err(format!("{other:?} is nothing that a client does")),
-    }
-}
-
-/// `publish TOPIC PAYLOAD qos=1 retain`, `statistics` or `drain`.
-///
-/// # Errors
-/// What of the words is not understood.
-pub(super) fn command(words: &[Word]) -> Result<Command, String> {
-    let mut words = Words(words.to_vec());
-    match words.next("a command")?.text.as_str() {
-        "drain" => {
-            words.end()?;
-            Ok(Command::Drain)
-        }
-        "statistics" => {
-            words.end()?;
-            Ok(Command::Statistics)
-        }
-        "publish" => {
-            let topic = words.next("a topic")?.text;
-            let payload = Bytes::from(words.next("a payload")?.to_bytes()?);
-            let qos = words.qos("qos")?;
-            let retain = words.flag("retain");
-            let properties = words.properties()?;
-            Ok(Command::Publish(Box::new(Publication {
-                topic,
-                payload,
-                qos,
-                retain,
-                properties,
-            })))
-        }
-        other => Err(format!(
-            "{other:?} is no command: publish, statistics, drain"
-        )),
     }
 }
 
@@ -237,17 +198,7 @@ fn subscribe(words: &Words, version: Version) -> Result<Vec<u8>, String> {
     let mut entries = Vec::new();
     for mut list in lists {
         let filter = list.next("a topic filter")?.text;
-        let options = SubscribeOptions {
-            qos: list.qos("qos")?,
-            no_local: list.flag("no_local"),
-            retain_as_published: list.flag("retain_as_published"),
-            retain_handling: match list.number("retain_handling")?.unwrap_or(0_u8) {
-                0 => RetainHandling::Send,
-                1 => RetainHandling::SendIfNew,
-                2 => RetainHandling::DoNotSend,
-                other => return Err(format!("there is no retain handling {other}")),
-            },
-        };
+        let options = list.subscribe_options()?;
         list.end()?;
         entries.push((filter, options));
     }
@@ -321,87 +272,4 @@ fn packet_id(number: u16) -> Result<PacketId, String> {
 
 fn topic_filter(filter: &str) -> Result<TopicFilter<'_>, String> {
     TopicFilter::parse(filter).map_err(|error| format!("{filter:?} {error}; send it as hex"))
-}
-
-/// The words of a packet that were not understood yet.
-struct Words(Vec<Word>);
-
-impl Words {
-    /// The first word, which must have no key.
-    fn next(&mut self, what: &str) -> Result<Word, String> {
-        match self.0.first() {
-            Some(word) if word.key.is_none() => Ok(self.0.remove(0)),
-            Some(word) => Err(format!("expected {what}, found {word}")),
-            None => Err(format!("{what} is missing")),
-        }
-    }
-
-    /// The word with this key.
-    fn take(&mut self, key: &str) -> Option<Word> {
-        let at = self
-            .0
-            .iter()
-            .position(|word| word.key.as_deref() == Some(key))?;
-        Some(self.0.remove(at))
-    }
-
-    fn number<T: FromStr>(&mut self, key: &str) -> Result<Option<T>, String> {
-        self.take(key).map(|word| word.parsed()).transpose()
-    }
-
-    fn qos(&mut self, key: &str) -> Result<QoS, String> {
-        let number = self.number(key)?.unwrap_or(0);
-        QoS::from_bits(number).ok_or_else(|| format!("there is no QoS {number}; send it as hex"))
-    }
-
-    fn flag(&mut self, name: &str) -> bool {
-        let at = self.0.iter().position(|word| word.is(name));
-        at.map(|at| self.0.remove(at)).is_some()
-    }
-
-    /// A reason code, if one stands next; else success.
-    fn reason(&mut self) -> Result<ReasonCode, String> {
-        match self.0.first() {
-            Some(word) if word.key.is_none() => reason::parse(&self.0.remove(0)),
-            _ => Ok(ReasonCode::SUCCESS),
-        }
-    }
-
-    /// All that is left.
-    fn properties(self) -> Result<PropertiesBuf, String> {
-        property::parse(&self.0)
-    }
-
-    fn end(self) -> Result<(), String> {
-        self.0
-            .first()
-            .map_or(Ok(()), |word| Err(format!("{word} does not belong here")))
-    }
-
-    /// Parts at the commas, which end a word; at least one.
-    fn lists(&self) -> Vec<Self> {
-        let mut lists = vec![Self(Vec::new())];
-        for word in &self.0 {
-            let list = lists.len() - 1;
-            match word.text.strip_suffix(',') {
-                Some(text) if !word.quoted => {
-                    lists[list].0.push(Word {
-                        text: text.into(),
-                        ..word.clone()
-                    });
-                    lists.push(Self(Vec::new()));
-                }
-                _ => lists[list].0.push(word.clone()),
-            }
-        }
-        lists
-    }
-}
-
-impl Word {
-    fn parsed<T: FromStr>(&self) -> Result<T, String> {
-        self.text
-            .parse()
-            .map_err(|_| format!("{self} is not a number that fits"))
-    }
 }

@@ -1,13 +1,13 @@
 //! The hooks of stories: one rule, one hook set.
 
-use super::{reason, watch, word::Word};
+use super::{order, reason, watch, word::Word, words::Words};
 use sanderling_core::{
     broker::Link,
     hooks::{
-        AuthRuling, AuthStage, AuthStep, Client, HookSet, Hooks, Notice, Orders, Question, Ruling,
-        SubscribeRequest, Verdict,
+        AuthRuling, AuthStage, AuthStep, Client, Context, Draft, HookSet, Hooks, Notice, Question,
+        Ruling, SubscribeRequest, Verdict,
     },
-    packet::{ClientPacket, Connect, Publish, QoS},
+    packet::{ClientPacket, Connect, QoS},
     reason::ReasonCode,
     topic,
 };
@@ -23,22 +23,26 @@ pub(super) struct HookRule {
     password: String,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum HookAnswer {
     Refuse(ReasonCode),
     Ask,
     Grant(QoS),
     /// Wants a password by the authentication method that the rule is about: at once, or when asked `who?`.
     Password,
+    /// Changes what was published, as `topic=… payload=… qos=… retain=…` say.
+    Edit(Vec<Word>),
     /// Says nothing and hears everything.
     Watch,
 }
 
 impl HookRule {
     pub(super) fn parse(words: &[Word]) -> Result<Self, String> {
-        if matches!(words, [word] if word.is("watch")) {
+        if let [word] = words
+            && let Some(at) = watched(word)
+        {
             return Ok(Self {
-                at: HookSet::NOTICE,
+                at,
                 answer: HookAnswer::Watch,
                 about: None,
                 password: String::new(),
@@ -74,6 +78,10 @@ impl HookRule {
             }
             ("refuse", [code, rest @ ..]) => (HookAnswer::Refuse(reason::parse(code)?), rest),
             ("ask", rest) => (HookAnswer::Ask, rest),
+            ("edit", rest) if at == HookSet::PUBLISH => {
+                let (fields, rest) = rest.split_at(rest.iter().take_while(is_field).count());
+                (HookAnswer::Edit(fields.to_vec()), rest)
+            }
             ("grant", [code, rest @ ..]) if at == HookSet::SUBSCRIBE => {
                 (HookAnswer::Grant(granted_qos(code)?), rest)
             }
@@ -104,12 +112,26 @@ impl HookRule {
 
     fn ruling(&self, applies: bool) -> Ruling {
         match self.answer {
-            _ if !applies => Ruling::Permit,
-            HookAnswer::Refuse(reason) => Ruling::Refuse(reason),
-            HookAnswer::Ask => Ruling::Ask,
-            HookAnswer::Grant(_) | HookAnswer::Password | HookAnswer::Watch => Ruling::Permit,
+            HookAnswer::Refuse(reason) if applies => Ruling::Refuse(reason),
+            HookAnswer::Ask if applies => Ruling::Ask,
+            _ => Ruling::Permit,
         }
     }
+}
+
+/// What `watch` and `watch_all` are told: the first hears what happened, the second also what is being decided, and each
+/// single message.
+fn watched(word: &Word) -> Option<HookSet> {
+    if word.is("watch") {
+        return Some(HookSet::NOTICE);
+    }
+    let all = HookSet::ACCEPT | HookSet::CONNECT | HookSet::SUBSCRIBE | HookSet::PUBLISH;
+    let all = all | HookSet::NOTICE | HookSet::DELIVERED | HookSet::ACKED;
+    word.is("watch_all").then_some(all)
+}
+
+fn is_field(word: &&Word) -> bool {
+    word.key.is_some()
 }
 
 /// Takes what a hook set is told, in words.
@@ -125,6 +147,17 @@ impl RuleHooks {
     pub(super) fn new(rule: HookRule, watcher: Watcher) -> Self {
         Self { rule, watcher }
     }
+
+    fn is_watching(&self) -> bool {
+        matches!(self.rule.answer, HookAnswer::Watch)
+    }
+
+    /// Tells that it was asked, if it watches.
+    fn tell(&mut self, words: &[&str]) {
+        if self.is_watching() {
+            (self.watcher)(words.iter().map(Word::plain).collect());
+        }
+    }
 }
 
 impl Hooks for RuleHooks {
@@ -132,21 +165,23 @@ impl Hooks for RuleHooks {
         self.rule.at
     }
 
-    fn accept(&mut self, _: &Link) -> bool {
-        false
+    fn accept(&mut self, _: &Link, _: &mut Context<'_>) -> bool {
+        self.tell(&["accept"]);
+        self.is_watching()
     }
 
-    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
+        self.tell(&["connect", connect.client_id]);
         let about = self.rule.about.as_deref();
         self.rule
             .ruling(about.is_none_or(|id| id == connect.client_id))
     }
 
-    fn authenticate(&mut self, _: &Link, step: &AuthStep<'_>) -> AuthRuling {
+    fn authenticate(&mut self, _: &Link, step: &AuthStep<'_>, _: &mut Context<'_>) -> AuthRuling {
         if self.rule.about.as_deref() != Some(step.method) {
             return AuthRuling::UnknownMethod;
         }
-        match (self.rule.answer, step.data) {
+        match (&self.rule.answer, step.data) {
             (HookAnswer::Ask, _) => AuthRuling::Ask,
             (_, Some(data)) if data == self.rule.password.as_bytes() => {
                 AuthRuling::Succeed(Some(b"welcome".to_vec()))
@@ -158,7 +193,12 @@ impl Hooks for RuleHooks {
         }
     }
 
-    fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
+    fn subscribe(
+        &mut self,
+        client: &Client<'_>,
+        requests: &mut [SubscribeRequest<'_>],
+        _: &mut Context<'_>,
+    ) -> Ruling {
         let mut applies = false;
         for request in requests {
             if !self.rule.is_about_topic(request.entry.filter.as_str()) {
@@ -168,7 +208,11 @@ impl Hooks for RuleHooks {
             match self.rule.answer {
                 HookAnswer::Refuse(reason) => request.granted = Err(reason),
                 HookAnswer::Grant(qos) => request.granted = Ok(qos),
-                HookAnswer::Ask | HookAnswer::Password | HookAnswer::Watch => {}
+                HookAnswer::Watch => {
+                    let filter = request.entry.filter.as_str();
+                    self.tell(&["subscribe", client.client_id, filter]);
+                }
+                HookAnswer::Ask | HookAnswer::Password | HookAnswer::Edit(_) => {}
             }
         }
         match self.rule.answer {
@@ -177,12 +221,39 @@ impl Hooks for RuleHooks {
         }
     }
 
-    fn publish(&mut self, _: &Client<'_>, publish: &Publish<'_>) -> Ruling {
-        self.rule.ruling(self.rule.is_about_topic(publish.topic))
+    fn publish(
+        &mut self,
+        client: &Client<'_>,
+        draft: &mut Draft<'_>,
+        _: &mut Context<'_>,
+    ) -> Ruling {
+        self.tell(&["arrived", client.client_id, draft.topic()]);
+        let applies = self.rule.is_about_topic(draft.topic());
+        if applies && let HookAnswer::Edit(fields) = &self.rule.answer {
+            edit(draft, fields);
+        }
+        self.rule.ruling(applies)
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, _: &mut Orders) {
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Context<'_>) {
         (self.watcher)(watch::describe(notice));
+    }
+}
+
+fn edit(draft: &mut Draft<'_>, fields: &[Word]) {
+    for word in fields {
+        let text = &*word.text;
+        match word.key.as_deref() {
+            Some("topic") => draft.set_topic(text).expect("the story's topic is valid"),
+            Some("payload") => draft.set_payload(text.to_owned()),
+            Some("qos") => draft.set_qos(match text {
+                "0" => QoS::AtMostOnce,
+                "1" => QoS::AtLeastOnce,
+                _ => QoS::ExactlyOnce,
+            }),
+            Some("retain") => draft.set_retain(text == "1"),
+            other => panic!("{other:?} is nothing that a hook edits"),
+        }
     }
 }
 
@@ -213,7 +284,8 @@ pub(super) fn describe(question: &Question) -> Vec<Word> {
     }
 }
 
-/// `permit`, `refuse not_authorized`, `grant granted_qos_1 not_authorized`, `continue "who?"` or `succeed`.
+/// `permit`, `refuse not_authorized`, `grant granted_qos_1 not_authorized`, `replace a/b "x" qos=1`, `continue "who?"` or
+/// `succeed`.
 pub(super) fn verdict(words: &[Word]) -> Result<Verdict, String> {
     match words {
         [word] if word.is("permit") => Ok(Verdict::Permit),
@@ -222,6 +294,9 @@ pub(super) fn verdict(words: &[Word]) -> Result<Verdict, String> {
             data.text.clone().into_bytes(),
         ))),
         [word] if word.is("succeed") => Ok(Verdict::Authenticate(AuthRuling::Succeed(None))),
+        [word, message @ ..] if word.is("replace") => {
+            Ok(Verdict::Replace(order::publication(Words(message.to_vec()))?))
+        }
         [word, codes @ ..] if word.is("grant") => {
             let granted = codes.iter().map(|code| {
                 let reason = reason::parse(code)?;
@@ -230,7 +305,7 @@ pub(super) fn verdict(words: &[Word]) -> Result<Verdict, String> {
             Ok(Verdict::Grant(granted.collect::<Result<_, String>>()?))
         }
         _ => Err(
-            "a verdict is: permit, refuse REASON, grant CODE…, continue DATA, or succeed".into(),
+            "a verdict is: permit, refuse REASON, grant CODE…, replace TOPIC PAYLOAD, continue DATA, or succeed".into(),
         ),
     }
 }

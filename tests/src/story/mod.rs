@@ -12,6 +12,7 @@ mod client;
 mod compare;
 mod direct;
 mod hook;
+mod order;
 mod property;
 mod reason;
 mod render;
@@ -21,6 +22,7 @@ mod socket;
 mod tell;
 mod watch;
 mod word;
+mod words;
 mod world;
 
 pub use direct::{Direct, Manner};

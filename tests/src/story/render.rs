@@ -39,6 +39,27 @@ pub(super) fn answer(answer: &Answer) -> Vec<Word> {
         Answer::Published { receivers } => {
             vec![Word::plain("published"), Word::pair("receivers", receivers)]
         }
+        Answer::Subscribed(outcomes) => {
+            let outcomes = outcomes.iter().map(|outcome| match outcome {
+                Ok(true) => Word::plain("replaced"),
+                Ok(false) => Word::plain("new"),
+                Err(reason) => Word::plain(reason::name(*reason)),
+            });
+            [Word::plain("subscribed")]
+                .into_iter()
+                .chain(outcomes)
+                .collect()
+        }
+        Answer::Unsubscribed(outcomes) => {
+            let outcomes = outcomes.iter().map(Word::plain);
+            [Word::plain("unsubscribed")]
+                .into_iter()
+                .chain(outcomes)
+                .collect()
+        }
+        Answer::Retained => vec![Word::plain("retained")],
+        Answer::RetainedFull => vec![Word::plain("retained_full")],
+        Answer::Closed(closed) => vec![Word::plain("closed"), Word::plain(closed)],
         Answer::InvalidTopic(_) => vec![Word::plain("invalid_topic")],
         Answer::TopicTooDeep => vec![Word::plain("topic_too_deep")],
         Answer::TooLarge => vec![Word::plain("too_large")],
@@ -54,11 +75,13 @@ fn counters(statistics: &Statistics) -> Vec<Word> {
     let Statistics {
         packets_received: _,
         packets_sent: _,
-        bytes_received: _,
-        bytes_sent: _,
+        packet_bytes_received: _,
+        packet_bytes_sent: _,
         messages_received,
         messages_sent,
         messages_dropped,
+        messages_dropped_by_cause: _,
+        messages_unrouted,
         connections_opened,
         connections_current,
         clients_connected,
@@ -67,6 +90,9 @@ fn counters(statistics: &Statistics) -> Vec<Word> {
         protocol_errors,
         sessions_active_current,
         sessions_inactive_current,
+        sessions_created,
+        sessions_ended,
+        sessions_discarded,
         sessions_expired,
         subscriptions_current,
         subscriptions_made,
@@ -84,6 +110,10 @@ fn counters(statistics: &Statistics) -> Vec<Word> {
         words.push(Word::pair(name, by_qos(*counts)));
     }
     for (name, count) in [
+        ("messages_unrouted", *messages_unrouted),
+        ("sessions_created", *sessions_created),
+        ("sessions_ended", *sessions_ended),
+        ("sessions_discarded", *sessions_discarded),
         ("connections_opened", *connections_opened),
         ("connections_current", u64::from(*connections_current)),
         ("clients_connected", *clients_connected),

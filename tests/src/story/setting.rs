@@ -84,6 +84,7 @@ fn set(config: &mut Config, field: &str, value: &str) -> Result<(), String> {
         "outbound_bytes_max" => limits.outbound_bytes_max = number(value)?,
         "retained_messages_max" => limits.retained_messages_max = number(value)?,
         "retained_bytes_max" => limits.retained_bytes_max = number(value)?,
+        "reserved_subscriptions_max" => limits.reserved_subscriptions_max = number(value)?,
         "replay_step_max" => limits.replay_step_max = number(value)?,
         _ => {
             return Err(format!(

@@ -14,8 +14,7 @@ use sanderling_core::{
     hooks::{Question, Verdict},
 };
 use sanderling_runtime::{
-    Address, Answerer, Builder, Driver, Endpoint, Handle, HandleError, Listener, Reply,
-    WebSocketOptions,
+    Address, Answerer, Builder, Driver, Endpoint, Handle, Listener, Reply, WebSocketOptions,
 };
 use socket2::SockRef;
 use std::{
@@ -274,18 +273,12 @@ impl World for Socket {
 
     fn command(&mut self, command: Command) {
         let answer = match command {
-            Command::Publish(publication) => match self.handle.publish(*publication) {
-                Ok(receivers) => Answer::Published { receivers },
-                Err(HandleError::InvalidTopic(error)) => Answer::InvalidTopic(error),
-                Err(HandleError::TopicTooDeep) => Answer::TopicTooDeep,
-                Err(error) => panic!("the broker does not answer: {error}"),
-            },
             Command::Drain => {
                 self.handle.stop();
                 Answer::Drained
             }
-            Command::Statistics => match self.handle.statistics() {
-                Ok(statistics) => Answer::Statistics(Box::new(statistics)),
+            command => match self.handle.order(command) {
+                Ok(answer) => answer,
                 Err(error) => panic!("the broker does not answer: {error}"),
             },
         };

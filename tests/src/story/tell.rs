@@ -4,7 +4,7 @@ use super::{
     act,
     client::{Client, Phase},
     compare::{difference, fits},
-    hook,
+    hook, order,
     script::{Action, Line, Step, Story},
     word::{Word, join},
     world::{Ending, World},
@@ -110,7 +110,7 @@ impl Teller<'_> {
                 self.world.send(peer, bytes);
             }
             Action::Packet(name, words) => self.packet(name, words)?,
-            Action::Command(words) => self.world.command(act::command(words)?),
+            Action::Command(words) => self.world.command(order::command(words)?),
             Action::Rule(words) => {
                 if !self.world.rule(hook::verdict(words)?) {
                     return Err("no question is open".into());
@@ -193,6 +193,18 @@ impl Teller<'_> {
     /// Receives what came of the step. A PINGREQ to each who acted makes sure that the actions were handled; then one to
     /// everybody, that all was received.
     fn gather(&mut self, step: &Step) {
+        let drains = |line: &Line<Action>| matches!(&line.what, Action::Command(words) if words[0].is("drain"));
+        if step.actions.iter().any(drains) {
+            // The last that is heard is that everybody has gone.
+            self.gather_clients(step);
+            self.gather_others(step);
+        } else {
+            self.gather_others(step);
+            self.gather_clients(step);
+        }
+    }
+
+    fn gather_others(&mut self, step: &Step) {
         for (who, words) in self.world.heard(
             ["hook", "server", "watch"]
                 .map(|name| step.expected_by(name))
@@ -204,6 +216,9 @@ impl Teller<'_> {
             }
             self.others.entry(who).or_default().push(words);
         }
+    }
+
+    fn gather_clients(&mut self, step: &Step) {
         for only_active in [true, false] {
             for (name, client) in &mut self.clients {
                 if client.phase == Phase::Closed || (only_active && !client.active) {

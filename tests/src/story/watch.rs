@@ -1,7 +1,7 @@
 //! What hooks are told, in words, as `watch<` lines show it.
 
 use super::{reason, word::Word};
-use sanderling_core::hooks::{DropCause, End, Notice, SessionEnd};
+use sanderling_core::hooks::{Client, Delivery, End, Notice, SessionEnd};
 
 /// A notice: `connected alice`, `ended alice disconnected success`, `dropped alice a/b qos=0 slow_reader`.
 pub(super) fn describe(notice: &Notice<'_>) -> Vec<Word> {
@@ -21,13 +21,21 @@ pub(super) fn describe(notice: &Notice<'_>) -> Vec<Word> {
                 .chain(ending(end))
                 .collect()
         }
-        Notice::SessionEnded { client_id, why } => {
+        Notice::SessionCreated { client } => ["session_created", client.client_id]
+            .map(Word::plain)
+            .to_vec(),
+        Notice::SessionResumed { client } => ["session_resumed", client.client_id]
+            .map(Word::plain)
+            .to_vec(),
+        Notice::SessionEnded { session, why } => {
             let why = match why {
                 SessionEnd::Normal => "normal",
                 SessionEnd::Conflict => "conflict",
                 SessionEnd::Expired => "expired",
             };
-            ["session_ended", client_id, why].map(Word::plain).to_vec()
+            ["session_ended", session.client_id(), why]
+                .map(Word::plain)
+                .to_vec()
         }
         Notice::Subscribed {
             client,
@@ -49,22 +57,17 @@ pub(super) fn describe(notice: &Notice<'_>) -> Vec<Word> {
             why,
             ..
         } => {
-            let why = match why {
-                DropCause::QueueFull => "queue_full",
-                DropCause::SlowReader => "slow_reader",
-                DropCause::Away => "away",
-                DropCause::TooLarge => "too_large",
-                DropCause::Expired => "expired",
-                DropCause::SessionEnded => "session_ended",
-            };
             vec![
                 Word::plain("dropped"),
                 Word::plain(client_id),
                 Word::plain(topic),
                 Word::pair("qos", qos),
-                Word::plain(why),
+                Word::plain(why.name()),
             ]
         }
+        Notice::Delivered { client, delivery } => told("delivered", client, delivery),
+        Notice::Acked { client, delivery } => told("acked", client, delivery),
+        Notice::Stopped => vec![Word::plain("stopped")],
     }
 }
 
@@ -78,8 +81,23 @@ fn ending(end: &End) -> Vec<Word> {
         End::Refused(refusal) => ("refused", Some(refusal.reason)),
         End::ConnectRefused(reason) => ("connect_refused", Some(*reason)),
         End::TakenOver => ("taken_over", None),
+        End::Closed(reason) => ("closed", Some(*reason)),
         End::Drained => ("drained", None),
     };
     let reason = reason.map(|reason| Word::plain(reason::name(reason)));
     [Word::plain(how)].into_iter().chain(reason).collect()
+}
+
+/// `delivered alice a/b qos=1 id=1 dup retain`.
+fn told(what: &'static str, client: &Client<'_>, delivery: &Delivery<'_>) -> Vec<Word> {
+    let mut words = vec![
+        Word::plain(what),
+        Word::plain(client.client_id),
+        Word::plain(delivery.topic),
+        Word::pair("qos", delivery.qos),
+    ];
+    words.extend(delivery.packet_id.map(|id| Word::pair("id", id.get())));
+    words.extend(delivery.dup.then(|| Word::plain("dup")));
+    words.extend(delivery.retain.then(|| Word::plain("retain")));
+    words
 }

@@ -14,9 +14,10 @@ use sanderling_core::{
     broker::Link,
     config::{Config, Limits},
     hooks::{
-        AuthRuling, AuthStep, Client, HookChain, HookSet, Hooks, Ruling, SubscribeRequest, Verdict,
+        AuthRuling, AuthStep, Client, Context, Draft, HookChain, HookSet, Hooks, Ruling,
+        SubscribeRequest, Verdict,
     },
-    packet::{ClientPacket, Connect, Property, Publish, QoS},
+    packet::{ClientPacket, Connect, Property, QoS},
 };
 use std::time::Duration;
 
@@ -97,22 +98,27 @@ impl Hooks for Asking {
         HookSet::CONNECT | HookSet::PUBLISH | HookSet::SUBSCRIBE | HookSet::AUTHENTICATE
     }
 
-    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         match connect.client_id {
             "unknown" => Ruling::Ask,
             _ => Ruling::Permit,
         }
     }
 
-    fn authenticate(&mut self, _: &Link, _: &AuthStep<'_>) -> AuthRuling {
+    fn authenticate(&mut self, _: &Link, _: &AuthStep<'_>, _: &mut Context<'_>) -> AuthRuling {
         AuthRuling::Continue(vec![7; 100])
     }
 
-    fn subscribe(&mut self, _: &Client<'_>, _: &mut [SubscribeRequest<'_>]) -> Ruling {
+    fn subscribe(
+        &mut self,
+        _: &Client<'_>,
+        _: &mut [SubscribeRequest<'_>],
+        _: &mut Context<'_>,
+    ) -> Ruling {
         Ruling::Ask
     }
 
-    fn publish(&mut self, _: &Client<'_>, _: &Publish<'_>) -> Ruling {
+    fn publish(&mut self, _: &Client<'_>, _: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
         Ruling::Ask
     }
 }
@@ -332,9 +338,9 @@ fn a51_a_message_to_very_many_is_encoded_once() {
     }
     let packet = packets::publish_with("t", b"x", &section);
     world.send(publisher, &packet);
-    let bytes = world.statistics().bytes_sent;
+    let bytes = world.statistics().packet_bytes_sent.sum();
     let taken = measure(|| world.send(publisher, &packet));
-    assert!(world.statistics().bytes_sent - bytes > READERS as u64 * 5000);
+    assert!(world.statistics().packet_bytes_sent.sum() - bytes > READERS as u64 * 5000);
     let each = taken.bytes_max / READERS as u64;
     assert!(
         each < 100,

@@ -5,6 +5,7 @@ use super::{
     world::World,
 };
 use sanderling_core::{
+    broker::{Command, Filters, NewSubscription, Publication},
     config::{Config, DeliveryMode, Limits, SharedStrategy},
     hooks::HookChain,
     packet::{ClientPacket, Property, QoS},
@@ -17,6 +18,21 @@ type Set = fn(&mut Limits, u32);
 /// Each limit, as far as its type goes.
 const LIMITS: &[(&str, Set)] = &[
     ("connections_max", |l, n| l.connections_max = n),
+    ("proxy_deadline", |l, n| {
+        l.proxy_deadline = Duration::from_secs(n.into())
+    }),
+    ("tls_deadline", |l, n| {
+        l.tls_deadline = Duration::from_secs(n.into())
+    }),
+    ("upgrade_deadline", |l, n| {
+        l.upgrade_deadline = Duration::from_secs(n.into())
+    }),
+    ("packet_deadline", |l, n| {
+        l.packet_deadline = Duration::from_secs(n.into())
+    }),
+    ("output_deadline", |l, n| {
+        l.output_deadline = Duration::from_secs(n.into())
+    }),
     ("connect_deadline", |l, n| {
         l.connect_deadline = Duration::from_secs(n.into())
     }),
@@ -63,6 +79,9 @@ const LIMITS: &[(&str, Set)] = &[
     ("retained_messages_max", |l, n| l.retained_messages_max = n),
     ("retained_bytes_max", |l, n| l.retained_bytes_max = n.into()),
     ("hook_commands_max", |l, n| l.hook_commands_max = n),
+    ("reserved_subscriptions_max", |l, n| {
+        l.reserved_subscriptions_max = n
+    }),
     ("replay_step_max", |l, n| l.replay_step_max = n),
 ];
 
@@ -128,6 +147,7 @@ fn live(config: Config) {
     ]);
     let delay = properties([Property::WillDelayInterval(5)]);
     for _ in 0..3 {
+        by_the_program(&mut world);
         let mut five = resume("five", &section);
         five.will = Some(packets::will("t/w", &delay));
         let five = world.begin(&five);
@@ -160,4 +180,38 @@ fn live(config: Config) {
     }
     world.wait(Duration::from_secs(3600));
     assert_eq!(world.statistics().connections_current, 0);
+}
+
+/// What the program around the broker may ask for.
+fn by_the_program(world: &mut World) {
+    let publication = || Box::new(Publication::new("t/a", "x").qos(QoS::AtLeastOnce));
+    let all = || ["five", "old", "nobody"].into_iter();
+    for client_id in all() {
+        world.order(Command::Subscribe {
+            client_id: client_id.into(),
+            subscriptions: ["t/#", "$share/g/t/+", "t/p"]
+                .map(|filter| NewSubscription::new(filter, QoS::ExactlyOnce))
+                .to_vec(),
+        });
+        world.order(Command::PublishTo {
+            client_id: client_id.into(),
+            publication: publication(),
+            matching: client_id == "five",
+        });
+        world.order(Command::Unsubscribe {
+            client_id: client_id.into(),
+            filters: Filters::These(vec!["t/p".into()]),
+        });
+    }
+    world.order(Command::Publish(publication()));
+    world.order(Command::Retain(publication()));
+    world.order(Command::ClearRetained);
+    world.order(Command::EndSession {
+        client_id: "old".into(),
+    });
+    for client_id in all() {
+        let client_id = client_id.into();
+        let filters = Filters::All;
+        world.order(Command::Unsubscribe { client_id, filters });
+    }
 }

@@ -8,8 +8,11 @@ use super::{
 use sanderling_core::{
     broker::Link,
     config::Config,
-    hooks::{AuthRuling, AuthStep, Client, HookChain, HookSet, Hooks, Ruling, SubscribeRequest},
-    packet::{ClientPacket, Connect, Property, Publish, QoS},
+    hooks::{
+        AuthRuling, AuthStep, Client, Context, Draft, HookChain, HookSet, Hooks, Ruling,
+        SubscribeRequest,
+    },
+    packet::{ClientPacket, Connect, Property, QoS},
     reason::ReasonCode,
 };
 
@@ -31,18 +34,23 @@ impl Hooks for Guard {
         HookSet::CONNECT | HookSet::SUBSCRIBE | HookSet::PUBLISH | HookSet::AUTHENTICATE
     }
 
-    fn connect(&mut self, _: &Link, connect: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         self.rule(connect.client_id == self.client_id)
     }
 
-    fn authenticate(&mut self, _: &Link, step: &AuthStep<'_>) -> AuthRuling {
+    fn authenticate(&mut self, _: &Link, step: &AuthStep<'_>, _: &mut Context<'_>) -> AuthRuling {
         match step.method {
             "ANY" => AuthRuling::Succeed(None),
             _ => AuthRuling::UnknownMethod,
         }
     }
 
-    fn subscribe(&mut self, _: &Client<'_>, requests: &mut [SubscribeRequest<'_>]) -> Ruling {
+    fn subscribe(
+        &mut self,
+        _: &Client<'_>,
+        requests: &mut [SubscribeRequest<'_>],
+        _: &mut Context<'_>,
+    ) -> Ruling {
         for request in requests {
             if request.entry.filter.path() == self.subscribing {
                 request.granted = Err(ReasonCode::NOT_AUTHORIZED);
@@ -51,8 +59,8 @@ impl Hooks for Guard {
         Ruling::Permit
     }
 
-    fn publish(&mut self, _: &Client<'_>, publish: &Publish<'_>) -> Ruling {
-        self.rule(publish.topic == self.publishing)
+    fn publish(&mut self, _: &Client<'_>, publish: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
+        self.rule(publish.topic() == self.publishing)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use sanderling_core::{
     broker::Link,
     config::{Config, Limits, ListenerLimits},
-    hooks::{End, HookSet, Hooks, Notice, Orders, Ruling},
+    hooks::{Context, End, HookSet, Hooks, Notice, Ruling},
     packet::{Connect, QoS, Version},
     reason::ReasonCode,
 };
@@ -74,20 +74,20 @@ impl Hooks for Watch {
         HookSet::ACCEPT | HookSet::CONNECT | HookSet::NOTICE
     }
 
-    fn accept(&mut self, link: &Link) -> bool {
+    fn accept(&mut self, link: &Link, _: &mut Context<'_>) -> bool {
         let local = if link.is_local() { "local" } else { "remote" };
         let remote = link.remote.map(|remote| remote.ip());
         self.tell(format!("accept {remote:?} {local}"));
         true
     }
 
-    fn connect(&mut self, link: &Link, connect: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, link: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         let remote = link.remote.map(|remote| remote.ip());
         self.tell(format!("connect {} {remote:?}", connect.client_id));
         Ruling::Permit
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, _: &mut Orders) {
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Context<'_>) {
         if let Notice::Ended { end, .. } = notice {
             self.tell(match end {
                 End::Faulted(fault) => format!("ended {fault}"),
@@ -299,7 +299,7 @@ fn hooks_may_be_for_one_listener<D: Serve>() {
             HookSet::CONNECT
         }
 
-        fn connect(&mut self, _: &Link, _: &Connect<'_>) -> Ruling {
+        fn connect(&mut self, _: &Link, _: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
             Ruling::Refuse(ReasonCode::BANNED)
         }
     }

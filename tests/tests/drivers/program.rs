@@ -6,8 +6,10 @@ use super::{
 };
 use sanderling_core::{
     broker::{Link, Publication},
-    hooks::{Client as HookClient, HookSet, Hooks, Notice, Orders, Question, Ruling, Verdict},
-    packet::{Connect, PropertiesBuf, Publish, QoS, Version},
+    hooks::{
+        Client as HookClient, Context, Draft, HookSet, Hooks, Notice, Question, Ruling, Verdict,
+    },
+    packet::{Connect, PropertiesBuf, QoS, Version},
     reason::ReasonCode,
 };
 use sanderling_runtime::{Answerer, Handle, HandleError, Reply};
@@ -70,11 +72,11 @@ impl Hooks for Asking {
         HookSet::CONNECT | HookSet::PUBLISH
     }
 
-    fn connect(&mut self, _: &Link, _: &Connect<'_>) -> Ruling {
+    fn connect(&mut self, _: &Link, _: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         Ruling::Ask
     }
 
-    fn publish(&mut self, _: &HookClient<'_>, _: &Publish<'_>) -> Ruling {
+    fn publish(&mut self, _: &HookClient<'_>, _: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
         Ruling::Ask
     }
 }
@@ -153,7 +155,7 @@ impl Hooks for Echo {
         HookSet::PUBLISH
     }
 
-    fn publish(&mut self, _: &HookClient<'_>, _: &Publish<'_>) -> Ruling {
+    fn publish(&mut self, _: &HookClient<'_>, _: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
         let handle = self.0.recv().unwrap();
         let waits = handle.publish(message("echo", "waits"));
         self.1.send(waits).unwrap();
@@ -187,12 +189,17 @@ impl Hooks for Clumsy {
         HookSet::PUBLISH | HookSet::NOTICE
     }
 
-    fn publish(&mut self, _: &HookClient<'_>, publish: &Publish<'_>) -> Ruling {
-        assert_ne!(publish.topic, "bad", "a panic that this test wants");
+    fn publish(
+        &mut self,
+        _: &HookClient<'_>,
+        publish: &mut Draft<'_>,
+        _: &mut Context<'_>,
+    ) -> Ruling {
+        assert_ne!(publish.topic(), "bad", "a panic that this test wants");
         Ruling::Permit
     }
 
-    fn notice(&mut self, _: &Notice<'_>, _: &mut Orders) {
+    fn notice(&mut self, _: &Notice<'_>, _: &mut Context<'_>) {
         self.notices.send(()).unwrap();
         self.count += 1;
         assert!(self.count < 2, "a panic that this test wants");

@@ -2,40 +2,43 @@
 
 use sanderling_runtime::{Builder, Driver, Handle};
 use sanderling_tests::async_std::AsyncStd;
-use std::{net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 /// A broker that runs; it is stopped and waited for when this is dropped.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) handle: Handle,
-    join: Option<Box<dyn FnOnce()>>,
+    join: Option<Box<dyn FnOnce() -> io::Result<()>>>,
 }
 
 impl Served {
     /// Waits until the broker has stopped.
-    pub(crate) fn join(mut self) {
-        self.wait();
+    pub(crate) fn join(self) {
+        self.try_join().unwrap();
     }
 
-    fn wait(&mut self) {
-        if let Some(join) = self.join.take() {
-            join();
-        }
+    /// The same, to see whether it stopped in the time it was given.
+    pub(crate) fn try_join(mut self) -> io::Result<()> {
+        self.join.take().map_or(Ok(()), |join| join())
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
         self.handle.stop();
-        if !std::thread::panicking() {
-            self.wait();
+        if let Some(join) = self.join.take().filter(|_| !std::thread::panicking()) {
+            join().unwrap();
         }
     }
 }
 
 /// A driver, with what differs between those with threads and those with tasks.
 pub(crate) trait Serve: Driver + Sized + 'static {
-    fn serve(builder: Builder<Self>) -> Served;
+    fn try_serve(builder: Builder<Self>) -> io::Result<Served>;
+
+    fn serve(builder: Builder<Self>) -> Served {
+        Self::try_serve(builder).unwrap()
+    }
 }
 
 /// A broker with default values on a port of its own.
@@ -54,36 +57,36 @@ pub(crate) fn start_with<D: Serve>(make: impl FnOnce(Builder<D>) -> Builder<D>) 
 }
 
 impl Serve for sanderling_mio::Broker {
-    fn serve(builder: Builder<Self>) -> Served {
-        let running = builder.start().unwrap();
-        Served {
+    fn try_serve(builder: Builder<Self>) -> io::Result<Served> {
+        let running = builder.start()?;
+        Ok(Served {
             address: running.local_addrs()[0],
             handle: running.handle(),
-            join: Some(Box::new(move || running.join().unwrap())),
-        }
+            join: Some(Box::new(move || running.join())),
+        })
     }
 }
 
 impl Serve for sanderling_tokio::Broker {
-    fn serve(builder: Builder<Self>) -> Served {
+    fn try_serve(builder: Builder<Self>) -> io::Result<Served> {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = Arc::new(runtime.worker_threads(2).enable_all().build().unwrap());
-        let running = runtime.block_on(async { builder.start() }).unwrap();
-        Served {
+        let running = runtime.block_on(async { builder.start() })?;
+        Ok(Served {
             address: running.local_addrs()[0],
             handle: running.handle(),
-            join: Some(Box::new(move || runtime.block_on(running.join()).unwrap())),
-        }
+            join: Some(Box::new(move || runtime.block_on(running.join()))),
+        })
     }
 }
 
 impl Serve for AsyncStd {
-    fn serve(builder: Builder<Self>) -> Served {
-        let running = builder.start().unwrap();
-        Served {
+    fn try_serve(builder: Builder<Self>) -> io::Result<Served> {
+        let running = builder.start()?;
+        Ok(Served {
             address: running.endpoints[0].socket_addr().expect("TCP"),
             handle: running.handle.clone(),
             join: Some(Box::new(move || running.join())),
-        }
+        })
     }
 }

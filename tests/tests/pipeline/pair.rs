@@ -12,7 +12,7 @@ use std::{iter::Cycle, net::SocketAddr, sync::Arc, vec::IntoIter};
 pub(crate) type Splits = Cycle<IntoIter<usize>>;
 
 pub(crate) fn splits(lengths: &[usize]) -> Splits {
-    lengths.to_vec().into_iter().cycle()
+    Vec::from(lengths).into_iter().cycle()
 }
 
 /// What the broker's side has seen.

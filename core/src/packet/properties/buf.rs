@@ -65,6 +65,12 @@ impl PropertiesBuf {
     }
 }
 
+impl From<Properties<'_>> for PropertiesBuf {
+    fn from(properties: Properties<'_>) -> Self {
+        Self(properties.as_bytes().into())
+    }
+}
+
 fn check(property: Property<'_>) -> Result<(), PropertyError> {
     match property {
         Property::ReceiveMaximum(0)

@@ -7,7 +7,7 @@ use crate::{
 use sanderling_core::{
     broker::{Actions, Broker, CloseCause, Event, Link, Seed, Stage},
     config::Config,
-    hooks::{AuthRuling, AuthStep, HookChain, HookSet, Hooks, Notice, Orders},
+    hooks::{AuthRuling, AuthStep, Context, HookChain, HookSet, Hooks, Notice},
     id::ConnId,
     packet::{ClientPacket, Connect, PropertiesBuf, Property, Version},
     reason::ReasonCode,
@@ -120,12 +120,17 @@ impl Hooks for Shared {
         self.0.lock().unwrap().wants()
     }
 
-    fn authenticate(&mut self, link: &Link, step: &AuthStep<'_>) -> AuthRuling {
-        self.0.lock().unwrap().authenticate(link, step)
+    fn authenticate(
+        &mut self,
+        link: &Link,
+        step: &AuthStep<'_>,
+        cx: &mut Context<'_>,
+    ) -> AuthRuling {
+        self.0.lock().unwrap().authenticate(link, step, cx)
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, orders: &mut Orders) {
-        self.0.lock().unwrap().notice(notice, orders);
+    fn notice(&mut self, notice: &Notice<'_>, cx: &mut Context<'_>) {
+        self.0.lock().unwrap().notice(notice, cx);
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::scram::{Answer, Challenge, Scram};
 use sanderling_core::{
-    broker::Link,
-    hooks::{AuthRuling, AuthStage, AuthStep, Hooks},
+    broker::{Broker, Link, Seed},
+    config::Config,
+    hooks::{AuthRuling, AuthStage, AuthStep, HookChain, Hooks},
     id::ConnId,
     reason::ReasonCode,
+    time::{Instant, WallClock},
 };
 use sanderling_scram::{ITERATIONS_MIN, METHOD, ScramSha256, StoredKey};
 
@@ -47,7 +49,15 @@ fn named_step(
         method: METHOD,
         data: Some(data.as_bytes()),
     };
-    hook.authenticate(&LINK, &step)
+    ask(hook, &step)
+}
+
+/// Asks the hook with surroundings that it does not look at.
+fn ask(hook: &mut ScramSha256, step: &AuthStep<'_>) -> AuthRuling {
+    let now = Instant::ORIGIN;
+    let chain = HookChain::new();
+    let mut broker = Broker::new(Config::default(), chain, Seed([0; 32]), now, WallClock(0));
+    broker.lend_context(|cx| hook.authenticate(&LINK, step, cx))
 }
 
 fn challenge(ruling: AuthRuling) -> String {
@@ -217,9 +227,9 @@ fn a_message_is_needed_and_other_methods_are_not_ours() {
         method: METHOD,
         data: None,
     };
-    assert_eq!(hook.authenticate(&LINK, &begin), OUT_OF_TURN);
+    assert_eq!(ask(&mut hook, &begin), OUT_OF_TURN);
     begin.method = "SCRAM-SHA-1";
-    assert_eq!(hook.authenticate(&LINK, &begin), AuthRuling::UnknownMethod);
+    assert_eq!(ask(&mut hook, &begin), AuthRuling::UnknownMethod);
 }
 
 fn is_forgotten(hook: &ScramSha256) -> bool {

@@ -107,7 +107,7 @@ impl Model {
                 let worst = match verdict {
                     Verdict::Permit => worst,
                     Verdict::Refuse(reason) => worst.max(refusal(reason)),
-                    Verdict::Grant(_) | Verdict::Authenticate(_) => {
+                    Verdict::Grant(_) | Verdict::Authenticate(_) | Verdict::Replace(_) => {
                         worst.max(ReasonCode::NOT_AUTHORIZED)
                     }
                 };
@@ -116,14 +116,17 @@ impl Model {
             }
             (Subject::Publish, ClientPacket::Publish(publish)) => match verdict {
                 Verdict::Permit => self.judge_publish(id, &publish, from, turn, tally)?,
-                Verdict::Refuse(_) | Verdict::Grant(_) | Verdict::Authenticate(_) => {
+                Verdict::Refuse(_)
+                | Verdict::Grant(_)
+                | Verdict::Authenticate(_)
+                | Verdict::Replace(_) => {
                     self.refuse_publish(id, &publish, turn, tally)?;
                 }
             },
             (Subject::Subscribe { mut granted }, ClientPacket::Subscribe(subscribe)) => {
                 match verdict {
                     Verdict::Permit => {}
-                    Verdict::Authenticate(_) => {
+                    Verdict::Authenticate(_) | Verdict::Replace(_) => {
                         let refused = Err(ReasonCode::NOT_AUTHORIZED);
                         granted.iter_mut().for_each(|one| *one = one.and(refused));
                     }

@@ -21,8 +21,12 @@ impl Direct {
             bytes_sent,
             delivered,
         } = self.tally;
-        assert_eq!(counted.bytes_received, bytes_received, "bytes received");
-        assert_eq!(counted.bytes_sent, bytes_sent, "bytes sent");
+        assert_eq!(
+            counted.packet_bytes_received.sum(),
+            bytes_received,
+            "bytes received"
+        );
+        assert_eq!(counted.packet_bytes_sent.sum(), bytes_sent, "bytes sent");
         assert_eq!(
             counted.messages_sent.iter().sum::<u64>(),
             delivered,

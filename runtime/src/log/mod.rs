@@ -1,9 +1,13 @@
-//! Hooks that log what happens to clients.
+//! Hooks that log what happens to clients, one line each, with [`tracing`].
+//!
+//! No payload and no password is logged.
 
-use super::drops::{Cause, Drops};
+mod drops;
+
+use drops::{Cause, Drops};
 use sanderling_core::{
     broker::Link,
-    hooks::{Client, End, HookSet, Hooks, Notice, Orders, SessionEnd},
+    hooks::{Client, Context, End, HookSet, Hooks, Notice, SessionEnd},
     packet::Version,
     reason::ReasonCode,
 };
@@ -14,18 +18,22 @@ use tracing::{
     info, warn,
 };
 
-/// Logs connections, refusals and losses. It decides nothing.
-pub(crate) struct Log {
+/// Logs connections, refusals and losses to the `tracing` subscriber of the program; without one, nothing. It decides
+/// nothing.
+#[derive(Debug)]
+pub struct Log {
     drops: Drops,
 }
 
-impl Log {
-    pub(crate) fn new() -> Self {
+impl Default for Log {
+    fn default() -> Self {
         Self {
             drops: Drops::new(Instant::now()),
         }
     }
+}
 
+impl Log {
     fn on_dropped(&mut self, client_id: &str, topic: &str, cause: Cause) {
         if self.drops.count(client_id, cause) {
             warn!(
@@ -68,7 +76,7 @@ impl Hooks for Log {
         }
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, _: &mut Orders) {
+    fn notice(&mut self, notice: &Notice<'_>, _: &mut Context<'_>) {
         self.sum_up();
         match *notice {
             Notice::Connected {
@@ -83,7 +91,13 @@ impl Hooks for Log {
                 end,
                 ..
             } => ended(link, client_id, end),
-            Notice::SessionEnded { client_id, why } => {
+            Notice::SessionCreated { .. }
+            | Notice::SessionResumed { .. }
+            | Notice::Delivered { .. }
+            | Notice::Acked { .. } => {}
+            Notice::Stopped => info!("every connection has ended"),
+            Notice::SessionEnded { session, why } => {
+                let client_id = session.client_id();
                 let reason = match why {
                     SessionEnd::Normal => "connection ended",
                     SessionEnd::Conflict => "clean start",
@@ -173,7 +187,12 @@ fn ended(link: &Link, client_id: Option<&str>, end: End) {
         End::Disconnected(ReasonCode::NORMAL_DISCONNECTION) => {
             info!(client = client_id, addr, reason = "disconnected", "closed");
         }
-        End::Disconnected(_) | End::PeerClosed | End::Failed | End::TakenOver | End::Drained => {
+        End::Disconnected(_)
+        | End::PeerClosed
+        | End::Failed
+        | End::TakenOver
+        | End::Closed(_)
+        | End::Drained => {
             info!(client = client_id, addr, reason = end.to_string(), "closed");
         }
     }
