@@ -1,6 +1,7 @@
-//! The `sanderling` command: an MQTT broker, and two small clients to try it with.
+//! The `sanderling` command: an MQTT broker, two small clients to try it with, and certificates for that.
 
 mod args;
+mod cert;
 mod client;
 mod log;
 mod serve;
@@ -8,7 +9,10 @@ mod signal;
 
 use args::{Cli, Command, one_line};
 use clap::Parser;
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -21,15 +25,23 @@ fn main() -> ExitCode {
         Err(page) => page.exit(),
     };
     match cli.command {
-        None => match serve::serve(&cli.serve) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("sanderling: {error}");
-                ExitCode::FAILURE
-            }
-        },
+        None => exit_code(serve::serve(&cli.serve)),
         Some(Command::Pub(args)) => client_exit_code(client::publish(&args)),
         Some(Command::Sub(args)) => client_exit_code(client::subscribe(&args)),
+        Some(Command::Cert(args)) => exit_code(cert::make(&args).map(|made| {
+            // Perhaps nobody reads it.
+            let _ = io::stdout().write_all(made.as_bytes());
+        })),
+    }
+}
+
+fn exit_code(outcome: Result<(), impl std::error::Error>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sanderling: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

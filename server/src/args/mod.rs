@@ -1,9 +1,12 @@
-//! The command line. Without a subcommand the command serves; `pub` and `sub` are small clients.
+//! The command line. Without a subcommand the command serves; `pub` and `sub` are small clients, and
+//! `cert` makes certificates.
 
+mod cert;
 mod client;
 mod serve;
 mod usage;
 
+pub(crate) use cert::{CertArgs, Host};
 pub(crate) use client::{ConnectArgs, MessageArgs, PubArgs, SubArgs};
 pub(crate) use serve::{LogFormat, LogLevel, Runtime, ServeArgs};
 pub(crate) use usage::one_line;
@@ -15,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   sanderling                                 serve this machine only, port 1883
   sanderling --listen 0.0.0.0:1883           serve every network this machine is in
+  sanderling cert                            make certificates, and print how to serve with TLS
   sanderling sub -t 'home/#' -v              print what is published below home/
   sanderling pub -t home/kitchen -m 21.5     publish one message
 
@@ -47,4 +51,6 @@ pub(crate) enum Command {
     Pub(Box<PubArgs>),
     /// Subscribe to topics of a broker and print what arrives
     Sub(Box<SubArgs>),
+    /// Make certificates for trying out TLS
+    Cert(CertArgs),
 }

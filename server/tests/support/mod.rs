@@ -7,8 +7,10 @@
 )]
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::SocketAddr,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
@@ -210,6 +212,19 @@ impl Broker {
         self.process.signal(rustix::process::Signal::TERM);
         self.process.ends_with(0);
     }
+}
+
+/// An empty folder for one test.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let program = program.file_stem().unwrap().to_string_lossy().into_owned();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join(program)
+        .join(name);
+    // What an earlier run left there.
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// The runtimes that every test of the service is run on.
