@@ -174,7 +174,7 @@ impl Layers {
         if outbox.is_empty() {
             return Ok(());
         }
-        if self.phase == Phase::Closed {
+        if self.phase == Phase::Closed || self.above.has_said_good_bye() {
             outbox.clear();
             return Ok(());
         }
@@ -321,5 +321,12 @@ impl Above {
         if let Some(websocket) = &mut self.websocket {
             websocket.close(&mut self.reply);
         }
+    }
+
+    /// True once nothing may be sent any more. [RFC 6455, 5.5.1]
+    fn has_said_good_bye(&self) -> bool {
+        self.websocket
+            .as_ref()
+            .is_some_and(WebSocket::has_said_good_bye)
     }
 }

@@ -131,3 +131,25 @@ fn every_layer_says_good_bye() {
         );
     }
 }
+
+#[test]
+fn nothing_follows_a_close_frame() {
+    // Opcode 1 is text.
+    let text = [0x81, 0x80, 1, 2, 3, 4];
+    for below in [Below::WebSocket, Below::Both] {
+        for is_polite in [true, false] {
+            let mut pair = Pair::new(&transport(below), Link::new(below, Cut::default()));
+            pair.client.send(&stream(&[]));
+            pair.talk();
+            match is_polite {
+                true => pair.client.close(),
+                false => pair.client.send_raw(&text),
+            }
+            pair.talk();
+            assert!(pair.client.close_code().is_some());
+            pair.answer(b"owed");
+            pair.talk();
+            assert_eq!((&pair.received[..], pair.complaint), (&[][..], None));
+        }
+    }
+}

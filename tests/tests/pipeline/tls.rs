@@ -150,6 +150,9 @@ fn alpn_is_mqtt_and_nobody_has_to_use_it() {
         pair.seen.fault.unwrap().what,
         "no application protocol in common (ALPN)"
     );
+    // Its alert comes after the hello of the server.
+    let told = pair.complaint.unwrap();
+    assert!(told.contains("alert"), "{told}");
 }
 
 #[test]

@@ -136,13 +136,16 @@ impl Session {
     }
 
     /// After an error TLS may have an alert to send; that is all it is good for then. What was not used of the bytes must
-    /// be there as before, because rustls remembers where in them the pieces of a message stand.
+    /// be there as before, because rustls remembers where in them the pieces of a message stand. It must not look at them
+    /// again, and does not while it has something to send.
     fn put_alert(&mut self, bytes: &mut [u8], wire: &mut Vec<u8>) {
         self.is_broken = true;
-        if let Ok(ConnectionState::EncodeTlsData(mut data)) =
-            self.tls.process_tls_records(bytes).state
-        {
-            encode(&mut data, wire);
+        // Before it there may be messages of a handshake that had begun.
+        while self.tls.wants_write() {
+            match self.tls.process_tls_records(bytes).state {
+                Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, wire),
+                _ => return,
+            }
         }
     }
 

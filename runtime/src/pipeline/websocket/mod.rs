@@ -268,6 +268,11 @@ impl WebSocket {
         put_frame_header(OpCode::Data(Data::Binary), plain, out);
     }
 
+    /// True once our close frame is sent.
+    pub(super) fn has_said_good_bye(&self) -> bool {
+        self.said_good_bye
+    }
+
     /// True if the answer to a ping waits.
     pub(super) fn has_pong(&self) -> bool {
         self.pong.is_some()

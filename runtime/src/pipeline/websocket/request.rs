@@ -57,6 +57,14 @@ impl Request {
     ) -> Result<bool, Fault> {
         let before = self.head.len();
         self.head.extend_from_slice(input);
+        // MQTT and TLS would wait for an answer that never comes.
+        if self
+            .head
+            .first()
+            .is_some_and(|first| !begins_request(*first))
+        {
+            return refuse(reply, BAD_REQUEST);
+        }
         // The end may have begun in the bytes before.
         let from = before.saturating_sub(END.len() - 1);
         let end = self.head[from..]
@@ -79,6 +87,11 @@ impl Request {
             Err(refusal) => refuse(reply, refusal),
         }
     }
+}
+
+/// A method is text, and empty lines before it are allowed. [RFC 9112, 2.2]
+fn begins_request(first: u8) -> bool {
+    first.is_ascii_graphic() || matches!(first, b'\r' | b'\n')
 }
 
 /// What ends the head of a request.

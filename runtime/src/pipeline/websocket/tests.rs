@@ -134,6 +134,16 @@ fn t3_what_is_no_request_for_websocket_is_answered_in_http() {
 }
 
 #[test]
+fn another_protocol_is_answered_by_its_first_byte() {
+    for first in [&b"\x10"[..], b"\x16\x03\x01", b"\0", b"\xff"] {
+        let (status, outcome) = asked(first);
+        assert_eq!(status, "HTTP/1.1 400 Bad Request");
+        assert_eq!(outcome.fault, Some("bytes that are no HTTP request"));
+    }
+    assert_eq!(asked(b"\r\nG").1, Outcome::default());
+}
+
+#[test]
 fn t7_a_subprotocol_that_means_mqtt_is_chosen() {
     for (offers, chosen) in [
         ("mqtt", Some("mqtt")),
