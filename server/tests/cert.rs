@@ -8,7 +8,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
-use support::{Process, folder};
+use support::{Process, RUNTIMES, Served, folder};
 
 /// Runs `cert` to its good end and returns what it prints.
 #[track_caller]
@@ -144,4 +144,32 @@ fn names_that_make_no_sense_are_refused_before_anything_is_written() {
         complaint(2, &directory, &options);
     }
     assert!(content(&directory).is_empty());
+}
+
+#[test]
+fn the_commands_that_are_printed_work() {
+    for (runtime, options) in RUNTIMES.iter().zip([&[][..], &["--client", "pump-7"]]) {
+        let directory = folder(&format!("printed {runtime}"));
+        let printed = cert(&directory, options);
+        let after = |what: &str| {
+            let found = printed
+                .iter()
+                .find_map(|line| line.trim().strip_prefix(what));
+            found.unwrap_or_else(|| panic!("{what} is not in {printed:#?}"))
+        };
+        // The port that is registered may be in use here.
+        let url = after("sanderling --listen ").trim_matches('\'');
+        let url = url.replace("localhost:8883", "127.0.0.1:0");
+        let served = Served::start(runtime, &[url]);
+        let port = served.port("mqtts://");
+        let subscribe = after("sanderling sub ");
+        let mut sub = Process::by_shell("sub", subscribe, &["-p", &port, "-C", "1", "-d"]);
+        sub.stderr.expect("received SUBACK");
+        let reach = subscribe.strip_suffix("-t '#' -v").unwrap();
+        let message = ["-p", &port, "-t", "hello", "-m", "world"];
+        Process::by_shell("pub", reach, &message).ends_with(0);
+        sub.ends_with(0);
+        assert_eq!(sub.stdout.read_to_end(), ["hello world"]);
+        served.stop();
+    }
 }

@@ -298,9 +298,7 @@ fn a_server_that_breaks_the_protocol_is_reported_with_the_rule() {
     let port = server.local_addr().unwrap().port().to_string();
     let mut sub = Process::start(["sub", "-t", "a", "-h", "127.0.0.1", "-p", &port]);
     let (mut stream, _) = server.accept().unwrap();
-    stream
-        .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        .unwrap();
+    stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").unwrap();
     sub.ends_with(1);
     let line = sub.stderr.read_to_end().last().unwrap();
     for part in [

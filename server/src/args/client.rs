@@ -1,6 +1,6 @@
 //! Options of `pub` and `sub`: the letters are those of mosquitto's clients.
 
-use clap::{ArgAction, Args, value_parser};
+use clap::{ArgAction, Args, builder::NonEmptyStringValueParser, value_parser};
 use sanderling_core::{
     packet::{QoS, Version},
     topic::{TopicFilter, TopicName},
@@ -13,6 +13,7 @@ Examples:
   sanderling pub -t home/kitchen -m 21.5 -r        keep it for those who subscribe later
   sanderling pub -t home/kitchen -n -r             remove the kept one
   tail -f app.log | sanderling pub -t log -l       one message a line
+  sanderling pub -L mqtts://broker.lan/log -n --cafile certs/ca.pem     over TLS
 
 Exit status: 0 all was published; 1 it was not; 2 the command line is wrong";
 
@@ -21,6 +22,7 @@ Examples:
   sanderling sub -t 'home/#' -v                    everything below home/, with its topic
   sanderling sub -t home/kitchen -C 1 -W 10        one message, or status 27 after 10 seconds
   sanderling sub -t jobs -i worker-1 -c -q 1       get what came while this client was away
+  sanderling sub -t 'home/#' -L wss://broker.lan/mqtt     over WebSocket and TLS
 
 Exit status: 0 stopped, or -C was reached; 1 failed; 2 the command line is wrong; 27 -W has passed";
 
@@ -31,8 +33,8 @@ Exit status: 0 stopped, or -C was reached; 1 failed; 2 the command line is wrong
 #[command(disable_help_flag = true, after_help = PUB_EXAMPLES, after_long_help = PUB_EXAMPLES)]
 pub(crate) struct PubArgs {
     /// The topic to publish to
-    #[arg(short, long, value_parser = parse_topic)]
-    pub(crate) topic: String,
+    #[arg(short, long, required_unless_present = "url", value_parser = parse_topic)]
+    pub(crate) topic: Option<String>,
     /// Have the broker keep the message for those who subscribe later
     #[arg(short, long)]
     pub(crate) retain: bool,
@@ -75,7 +77,7 @@ pub(crate) struct MessageArgs {
 #[command(disable_help_flag = true, after_help = SUB_EXAMPLES, after_long_help = SUB_EXAMPLES)]
 pub(crate) struct SubArgs {
     /// The topic filter to subscribe to, with + and # as wildcards; may be given many times
-    #[arg(short, long = "topic", value_name = "FILTER", required = true, value_parser = parse_filter)]
+    #[arg(short, long = "topic", value_name = "FILTER", required_unless_present = "url", value_parser = parse_filter)]
     pub(crate) topics: Vec<String>,
     /// Print the topic before the payload
     #[arg(short, long)]
@@ -106,12 +108,19 @@ pub(crate) struct SubArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectArgs {
-    /// The broker's name or address
-    #[arg(short = 'h', long, default_value = "localhost")]
-    pub(crate) host: String,
-    /// The broker's port
-    #[arg(short, long, default_value_t = 1883)]
-    pub(crate) port: u16,
+    /// The broker's name or address [default: localhost]
+    #[arg(short = 'h', long)]
+    pub(crate) host: Option<String>,
+    /// The broker's port [default: 1883, or 8883 with TLS]; with 8883 TLS is spoken
+    #[arg(short, long)]
+    pub(crate) port: Option<u16>,
+    /// The broker's Unix socket
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
+    pub(crate) unix: Option<PathBuf>,
+    /// All about the broker in one: mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws[s]://[..@]HOST[:PORT][/PATH] or
+    /// unix:///PATH. Without a path of its own WebSocket asks for /mqtt
+    #[arg(short = 'L', long, value_name = "URL", conflicts_with_all = ["host", "port", "unix"])]
+    pub(crate) url: Option<String>,
     /// The client identifier [default: a random one]
     #[arg(short, long)]
     pub(crate) id: Option<String>,
@@ -139,7 +148,67 @@ pub(crate) struct ConnectArgs {
     #[arg(long, action = ArgAction::HelpShort)]
     help: Option<bool>,
     #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    #[command(flatten)]
     pub(crate) will: WillArgs,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "TLS, spoken with mqtts:// and wss://, with port 8883 and with any of these"
+)]
+pub(crate) struct TlsArgs {
+    /// Trust servers with a certificate of these authorities, in PEM [default: those that the system trusts]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cafile: Option<PathBuf>,
+    /// Trust servers with a certificate of an authority that the system trusts
+    #[arg(long, conflicts_with = "cafile")]
+    pub(crate) tls_use_os_certs: bool,
+    /// This client's certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// Do not check that the certificate is made out to the broker's name: everybody with a certificate of a trusted
+    /// authority can be the broker then
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// The protocol to ask for by ALPN, such as mqtt [default: none]
+    #[arg(long, value_name = "PROTOCOL", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) tls_alpn: Option<String>,
+    /// The only version to speak: tlsv1.2 or tlsv1.3 [default: both]
+    #[arg(long, value_name = "VERSION", value_parser = parse_tls_version)]
+    pub(crate) tls_version: Option<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TlsVersion {
+    V12,
+    V13,
+}
+
+impl TlsArgs {
+    /// True if one of them is given.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        let Self {
+            cafile,
+            tls_use_os_certs,
+            cert,
+            key: _,
+            insecure,
+            tls_alpn,
+            tls_version,
+        } = self;
+        cafile.is_some()
+            || *tls_use_os_certs
+            || cert.is_some()
+            || *insecure
+            || tls_alpn.is_some()
+            || tls_version.is_some()
+    }
 }
 
 /// The message that the broker publishes if this client vanishes.
@@ -176,6 +245,14 @@ fn parse_version(text: &str) -> Result<Version, String> {
         "mqttv311" | "311" => Ok(Version::V311),
         "mqttv5" | "5" => Ok(Version::V5),
         _ => Err("a version is mqttv31, mqttv311 or mqttv5".to_owned()),
+    }
+}
+
+fn parse_tls_version(text: &str) -> Result<TlsVersion, String> {
+    match text {
+        "tlsv1.2" => Ok(TlsVersion::V12),
+        "tlsv1.3" => Ok(TlsVersion::V13),
+        _ => Err("a version of TLS is tlsv1.2 or tlsv1.3".to_owned()),
     }
 }
 
@@ -233,7 +310,8 @@ mod tests {
             (QoS::AtMostOnce, false, 1)
         );
         let connect = args.connect;
-        assert_eq!((connect.host.as_str(), connect.port), ("localhost", 1883));
+        assert_eq!((connect.host, connect.port), (None, None));
+        assert!(!connect.tls.is_asked_for());
         assert_eq!(
             (connect.protocol_version, connect.keepalive),
             (Version::V5, 60)
@@ -248,12 +326,15 @@ mod tests {
              --will-topic w --will-payload gone --will-qos 1 --will-retain",
         );
         assert_eq!(
-            (args.topic.as_str(), args.message.message.as_deref()),
-            ("a/b", Some("-5"))
+            (args.topic.as_deref(), args.message.message.as_deref()),
+            (Some("a/b"), Some("-5"))
         );
         assert_eq!((args.qos, args.retain), (QoS::ExactlyOnce, true));
         let connect = args.connect;
-        assert_eq!((connect.host.as_str(), connect.port), ("::1", 1884));
+        assert_eq!(
+            (connect.host.as_deref(), connect.port),
+            (Some("::1"), Some(1884))
+        );
         assert_eq!(connect.id.as_deref(), Some("me"));
         assert_eq!(connect.username.as_deref(), Some("bob"));
         assert_eq!(connect.password.as_deref(), Some("pass"));

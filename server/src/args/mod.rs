@@ -7,7 +7,7 @@ mod serve;
 mod usage;
 
 pub(crate) use cert::{CertArgs, Host};
-pub(crate) use client::{ConnectArgs, MessageArgs, PubArgs, SubArgs};
+pub(crate) use client::{ConnectArgs, MessageArgs, PubArgs, SubArgs, TlsArgs, TlsVersion};
 pub(crate) use serve::{LogFormat, LogLevel, Runtime, ServeArgs};
 pub(crate) use usage::one_line;
 

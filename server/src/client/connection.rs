@@ -1,10 +1,14 @@
-//! One network connection to a server: handshake, keep alive, packet identifiers, and the end.
+//! One network connection to a server: handshakes, keep alive, packet identifiers, and the end.
 
 use super::{
     ClientError,
     dial::{self, CONNECT_DEADLINE},
-    event::{Event, Incoming, Welcome},
+    event::{Event, Incoming, Report, Welcome},
+    link::{Link, LinkFault},
+    packets::{Packets, Wrong},
     reader,
+    socket::Socket,
+    target::Target,
     trace::describe,
 };
 use crate::{args::ConnectArgs, signal};
@@ -16,27 +20,30 @@ use sanderling_core::{
 };
 use std::{
     io::{self, Write},
-    net::{Shutdown, TcpStream},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     time::{Duration, Instant},
 };
 
 /// For the server to close after DISCONNECT.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
-/// Events on their way to the main thread.
-const EVENTS_MAX: usize = 256;
+/// Reports on their way to the main thread.
+const REPORTS_MAX: usize = 64;
 /// What is sent is gathered up to this many bytes.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
 pub(super) struct Connection {
-    stream: TcpStream,
+    socket: Socket,
+    link: Link,
+    packets: Packets,
+    /// Why nothing follows the packets that are there.
+    ended: Option<ClientError>,
     version: Version,
     /// `host:port` as the user wrote it.
     peer: String,
     /// What CONNACK said.
     welcome: Welcome,
-    events: Receiver<Event>,
-    report: SyncSender<Event>,
+    reports: Receiver<Report>,
+    report: SyncSender<Report>,
     /// Encoded, not yet written.
     gathered: Vec<u8>,
     keep_alive: Option<Duration>,
@@ -52,27 +59,31 @@ impl Connection {
     /// Connects and asks for a session. From here on a signal is an event.
     pub(super) fn open(
         args: &ConnectArgs,
+        target: &Target,
         clean_start: bool,
         deadline: Option<Instant>,
     ) -> Result<Self, ClientError> {
-        dial::check(args)?;
-        let peer = dial::peer(args);
-        let stream = dial::connect(args, &peer)?;
-        let (report, events) = sync_channel(EVENTS_MAX);
-        let reading = stream.try_clone().map_err(ClientError::System)?;
-        reader::start(reading, args.protocol_version, peer.clone(), report.clone())?;
+        dial::check(args, target)?;
+        let link = dial::link(target, &args.tls)?;
+        let socket = dial::connect(target)?;
+        let (report, reports) = sync_channel(REPORTS_MAX);
+        let reading = socket.try_clone().map_err(ClientError::System)?;
+        reader::start(reading, report.clone())?;
         let to_signal = report.clone();
         signal::on_first(move || {
             // Nobody listens once the main thread is on its way out.
-            let _ = to_signal.send(Event::Signalled);
+            let _ = to_signal.send(Report::Other(Event::Signalled));
         })
         .map_err(ClientError::System)?;
         let mut connection = Self {
-            stream,
+            socket,
+            link,
+            packets: Packets::new(args.protocol_version),
+            ended: None,
             version: args.protocol_version,
-            peer,
+            peer: target.peer(),
             welcome: Welcome::default(),
-            events,
+            reports,
             report,
             gathered: Vec::new(),
             keep_alive: None,
@@ -81,7 +92,8 @@ impl Connection {
             next_packet_id: PacketId::MIN,
             debug: args.debug,
         };
-        connection.shake_hands(args, clean_start, deadline)?;
+        connection.open_link(deadline)?;
+        connection.shake_hands(args, target, clean_start, deadline)?;
         Ok(connection)
     }
 
@@ -96,7 +108,7 @@ impl Connection {
     }
 
     /// Where other threads report to.
-    pub(super) fn reports(&self) -> SyncSender<Event> {
+    pub(super) fn reports(&self) -> SyncSender<Report> {
         self.report.clone()
     }
 
@@ -136,27 +148,33 @@ impl Connection {
         self.gathered.len() >= GATHERED_BYTES_MAX
     }
 
-    /// Writes what was gathered.
+    /// Writes what was gathered, and what the layers below have to say.
     pub(super) fn flush(&mut self) -> Result<(), ClientError> {
-        if self.gathered.is_empty() {
-            return Ok(());
+        if !self.gathered.is_empty() {
+            self.link.send(&self.gathered);
+            self.gathered.clear();
+            self.written = Instant::now();
         }
-        if let Err(cause) = self.stream.write_all(&self.gathered) {
-            return Err(self.explain(cause));
+        let wire = self.link.take_wire();
+        match self.socket.write_all(&wire) {
+            Ok(()) => Ok(()),
+            Err(cause) => Err(self.explain(cause)),
         }
-        self.gathered.clear();
-        self.written = Instant::now();
-        Ok(())
     }
 
     /// An event that is there already. Nothing is written: after some of them it is time for [`next`](Self::next).
     pub(super) fn try_next(&mut self) -> Result<Option<Event>, ClientError> {
-        while let Ok(event) = self.events.try_recv() {
-            if let Some(event) = self.take(event)? {
+        loop {
+            if let Some(event) = self.take()? {
+                return Ok(Some(event));
+            }
+            let Ok(report) = self.reports.try_recv() else {
+                return Ok(None);
+            };
+            if let Some(event) = self.hear(report) {
                 return Ok(Some(event));
             }
         }
-        Ok(None)
     }
 
     /// The next event. Keeps the connection alive meanwhile.
@@ -167,28 +185,36 @@ impl Connection {
         loop {
             self.ping_if_due()?;
             self.flush()?;
-            let now = Instant::now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Err(ClientError::TimedOut);
             }
-            let event = match earliest(deadline, self.ping_at()) {
-                Some(until) => self
-                    .events
-                    .recv_timeout(until.saturating_duration_since(now)),
-                None => self
-                    .events
-                    .recv()
-                    .map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match event {
-                Ok(event) => {
-                    if let Some(event) = self.take(event)? {
-                        return Ok(event);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => unreachable!("`report` sends here"),
+            if let Some(event) = self.take()? {
+                return Ok(event);
             }
+            if let Some(report) = self.wait(earliest(deadline, self.ping_at()))
+                && let Some(event) = self.hear(report)
+            {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next report; none if it does not come in time.
+    fn wait(&self, until: Option<Instant>) -> Option<Report> {
+        let report = match until {
+            Some(until) => {
+                let left = until.saturating_duration_since(Instant::now());
+                self.reports.recv_timeout(left)
+            }
+            None => self
+                .reports
+                .recv()
+                .map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match report {
+            Ok(report) => Some(report),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => unreachable!("`report` sends here"),
         }
     }
 
@@ -202,37 +228,67 @@ impl Connection {
             properties: Properties::EMPTY,
         }))?;
         self.flush()?;
+        self.link.close();
         // The server may have closed already; the reader reports it.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.socket.write_all(&self.link.take_wire());
+        let _ = self.socket.finish();
         let deadline = Instant::now() + CLOSE_DEADLINE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
-                Ok(Event::Received(Incoming::Disconnect { reason, text })) => {
-                    return Err(self.disconnected(reason, text));
-                }
-                Ok(Event::Ended(_)) | Err(_) => return Ok(()),
-                Ok(_) => {}
+            match self.take() {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(error @ ClientError::Disconnected { .. }) => return Err(error),
+                Err(_) => return Ok(()),
             }
+            match self.wait(Some(deadline)) {
+                Some(report) => self.hear(report),
+                None => return Ok(()),
+            };
         }
     }
 
-    /// Keeps what concerns only the connection, hands on the rest.
-    fn take(&mut self, event: Event) -> Result<Option<Event>, ClientError> {
-        if let Event::Received(packet) = &event {
+    /// Takes what a thread reports, and hands on what does not concern the connection.
+    fn hear(&mut self, report: Report) -> Option<Event> {
+        match report {
+            Report::Other(event) => return Some(event),
+            Report::Bytes(bytes) => {
+                let received = self.link.receive(&bytes, self.packets.buffer());
+                if let Err(LinkFault(what)) = received {
+                    let error = self.link_error(what);
+                    self.ended.get_or_insert(error);
+                    // The server may be told, but need not listen.
+                    let _ = self.socket.write_all(&self.link.take_wire());
+                }
+            }
+            Report::Ended(cause) => {
+                let peer = self.peer.clone();
+                self.ended.get_or_insert(ClientError::Lost { peer, cause });
+            }
+        }
+        None
+    }
+
+    /// The next packet that was received. Keeps what concerns only the connection.
+    fn take(&mut self) -> Result<Option<Event>, ClientError> {
+        loop {
+            let packet = match self.packets.next() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return self.ended.take().map_or(Ok(None), Err),
+                Err(Wrong::Malformed(what)) => return Err(self.broken(&what)),
+                Err(Wrong::Foreign(what)) => return Err(self.link_error(what)),
+            };
             self.heard = true;
             if self.debug {
                 eprintln!("received {packet}");
             }
-        }
-        match event {
-            Event::Received(Incoming::PingResp) => Ok(None),
-            Event::Received(Incoming::Disconnect { reason, text }) => {
-                Err(self.disconnected(reason, text))
+            match packet {
+                Incoming::PingResp => {}
+                Incoming::Disconnect { reason, text } => {
+                    return Err(self.disconnected(reason, text));
+                }
+                Incoming::Unexpected(what) => return Err(self.broken(what)),
+                packet => return Ok(Some(Event::Received(packet))),
             }
-            Event::Received(Incoming::Unexpected(what)) => Err(self.broken(what)),
-            Event::Ended(error) => Err(error),
-            event => Ok(Some(event)),
         }
     }
 
@@ -258,20 +314,28 @@ impl Connection {
     fn explain(&mut self, cause: io::Error) -> ClientError {
         let deadline = Instant::now() + CLOSE_DEADLINE;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
-                Ok(Event::Received(Incoming::Disconnect { reason, text })) => {
-                    return self.disconnected(reason, text);
-                }
-                Ok(Event::Ended(_)) | Err(_) => {
-                    let peer = self.peer.clone();
-                    return ClientError::Lost {
-                        peer,
-                        cause: Some(cause),
-                    };
-                }
-                Ok(_) => {}
+            match self.take() {
+                Ok(Some(_)) => continue,
+                Ok(None) => {}
+                Err(ClientError::Lost { .. }) => break,
+                Err(error) => return error,
             }
+            match self.wait(Some(deadline)) {
+                Some(report) => self.hear(report),
+                None => break,
+            };
+        }
+        let peer = self.peer.clone();
+        ClientError::Lost {
+            peer,
+            cause: Some(cause),
+        }
+    }
+
+    fn link_error(&self, what: impl Into<String>) -> ClientError {
+        ClientError::Link {
+            peer: self.peer.clone(),
+            what: what.into(),
         }
     }
 
@@ -297,9 +361,41 @@ impl Connection {
         }
     }
 
+    /// Goes through the handshakes below MQTT.
+    fn open_link(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
+        let answered_by = Instant::now() + CONNECT_DEADLINE;
+        while !self.link.open() {
+            let awaited = self.link.awaited();
+            self.flush()?;
+            match self.wait(earliest(deadline, Some(answered_by))) {
+                Some(report) => {
+                    if self.hear(report).is_some() {
+                        return Err(ClientError::Interrupted);
+                    }
+                }
+                None if deadline.is_some_and(|deadline| deadline <= answered_by) => {
+                    return Err(ClientError::TimedOut);
+                }
+                None => return Err(self.silent(awaited, CONNECT_DEADLINE)),
+            }
+            match self.ended.take() {
+                None => {}
+                Some(ClientError::Lost { .. }) => {
+                    let what = format!(
+                        "ended the connection in place of the {awaited}; is that spoken at this port?"
+                    );
+                    return Err(self.link_error(what));
+                }
+                Some(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn shake_hands(
         &mut self,
         args: &ConnectArgs,
+        target: &Target,
         clean_start: bool,
         deadline: Option<Instant>,
     ) -> Result<(), ClientError> {
@@ -315,8 +411,8 @@ impl Connection {
             client_id: &client_id,
             clean_start,
             keep_alive_s: args.keepalive,
-            username: args.username.as_deref(),
-            password: args.password.as_deref().map(str::as_bytes),
+            username: target.username.as_deref(),
+            password: target.password.as_deref().map(str::as_bytes),
             will: dial::will(args)?,
             properties: properties.as_properties(),
         })))?;

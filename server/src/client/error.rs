@@ -7,11 +7,19 @@ use std::{error::Error, fmt, io, path::PathBuf, time::Duration};
 #[derive(Debug)]
 pub(crate) enum ClientError {
     /// Options that do not go together.
-    Usage(&'static str),
+    Usage(String),
     /// The host name means nothing here.
     Resolve { host: String, cause: io::Error },
     /// Nobody answered at that address.
-    Connect { peer: String, cause: io::Error },
+    Connect {
+        peer: String,
+        cause: io::Error,
+        advice: &'static str,
+    },
+    /// A file for TLS cannot be used, or the options for it do not go together.
+    Tls(String),
+    /// A layer below MQTT ended, or cannot go on.
+    Link { peer: String, what: String },
     /// CONNACK said no.
     ConnectRefused {
         peer: String,
@@ -91,10 +99,13 @@ impl fmt::Display for ClientError {
                     "cannot find the host {host:?}: {cause}; check the name given with -h"
                 )
             }
-            Self::Connect { peer, cause } => write!(
-                f,
-                "cannot connect to {peer}: {cause}; start a broker there (\"sanderling\"), or name another with -h and -p"
-            ),
+            Self::Connect {
+                peer,
+                cause,
+                advice,
+            } => write!(f, "cannot connect to {peer}: {cause}; {advice}"),
+            Self::Tls(what) => write!(f, "cannot speak TLS: {what}"),
+            Self::Link { peer, what } => write!(f, "{peer} {what}"),
             Self::ConnectRefused { peer, reason, text } => {
                 write!(f, "{peer} refused the connection: {reason}{}", Said(text))?;
                 f.write_str(hint(*reason))

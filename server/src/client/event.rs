@@ -1,19 +1,27 @@
 //! What the threads of a client report to the one that decides: owned, so that it can cross.
 
-use super::ClientError;
 use sanderling_core::{
     packet::{Ack, PacketId, Properties, Property, QoS, ServerPacket},
     reason::ReasonCode,
 };
 use std::io;
 
+/// What a thread reports.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// Received, as it came.
+    Bytes(Vec<u8>),
+    /// Nothing more will be received, perhaps because of this.
+    Ended(Option<io::Error>),
+    /// Nothing that concerns the connection.
+    Other(Event),
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub(super) enum Event {
     /// The server sent a packet.
     Received(Incoming),
-    /// Nothing more will be received. [`ClientError::Lost`] or [`ClientError::Protocol`].
-    Ended(ClientError),
     /// Standard input had these lines, without their line ends.
     Lines(Vec<Vec<u8>>),
     /// Standard input has ended.

@@ -1,6 +1,9 @@
 //! Payloads from the command line, a file or standard input.
 
-use super::{ClientError, event::Event};
+use super::{
+    ClientError,
+    event::{Event, Report},
+};
 use crate::args::MessageArgs;
 use std::{
     fs,
@@ -36,7 +39,7 @@ pub(super) fn payload(args: &MessageArgs) -> Result<Option<Vec<u8>>, ClientError
 
 /// Reads standard input on a thread of its own. It hands over what lines there are, then waits for a word on the
 /// returned sender: so a slow server slows the source down.
-pub(super) fn read_lines(events: SyncSender<Event>) -> Result<SyncSender<()>, ClientError> {
+pub(super) fn read_lines(events: SyncSender<Report>) -> Result<SyncSender<()>, ClientError> {
     let (more, wanted) = sync_channel(1);
     thread::Builder::new()
         .name("input".to_owned())
@@ -44,7 +47,7 @@ pub(super) fn read_lines(events: SyncSender<Event>) -> Result<SyncSender<()>, Cl
             let input = BufReader::with_capacity(64 << 10, io::stdin());
             let last = hand_over_lines(input, &events, &wanted);
             // Nobody listens once the main thread has given up.
-            let _ = events.send(last);
+            let _ = events.send(Report::Other(last));
         })
         .map_err(ClientError::System)?;
     Ok(more)
@@ -52,7 +55,7 @@ pub(super) fn read_lines(events: SyncSender<Event>) -> Result<SyncSender<()>, Cl
 
 fn hand_over_lines<R: Read>(
     mut input: BufReader<R>,
-    events: &SyncSender<Event>,
+    events: &SyncSender<Report>,
     wanted: &Receiver<()>,
 ) -> Event {
     loop {
@@ -68,7 +71,8 @@ fn hand_over_lines<R: Read>(
                 break;
             }
         }
-        if events.send(Event::Lines(batch)).is_err() || wanted.recv().is_err() {
+        let report = Report::Other(Event::Lines(batch));
+        if events.send(report).is_err() || wanted.recv().is_err() {
             return Event::InputEnded;
         }
     }
@@ -106,8 +110,8 @@ mod tests {
         drop(events);
         let lines: Vec<Vec<u8>> = received
             .into_iter()
-            .flat_map(|event| match event {
-                Event::Lines(lines) => lines,
+            .flat_map(|report| match report {
+                Report::Other(Event::Lines(lines)) => lines,
                 other => panic!("{other:?}"),
             })
             .collect();

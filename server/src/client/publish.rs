@@ -5,6 +5,7 @@ use super::{
     connection::Connection,
     event::{Event, Incoming, Outcome},
     input,
+    target::Target,
 };
 use crate::args::PubArgs;
 use sanderling_core::packet::{Ack, ClientPacket, PacketId, Properties, Publish, QoS};
@@ -16,8 +17,10 @@ const WINDOW_MAX: usize = 1000;
 /// Publishes what `args` name.
 pub(crate) fn publish(args: &PubArgs) -> Result<(), ClientError> {
     let payload = input::payload(&args.message)?;
-    let connection = Connection::open(&args.connect, true, None)?;
-    let mut publisher = Publisher::new(connection, args)?;
+    let target = Target::of(&args.connect)?;
+    let topic = target.topic_of(args.topic.as_deref())?;
+    let connection = Connection::open(&args.connect, &target, true, None)?;
+    let mut publisher = Publisher::new(connection, args, topic)?;
     match payload {
         Some(payload) => {
             for _ in 0..args.repeat {
@@ -44,6 +47,7 @@ enum Stage {
 struct Publisher<'a> {
     connection: Connection,
     args: &'a PubArgs,
+    topic: String,
     window: usize,
     in_flight: BTreeMap<PacketId, Stage>,
     /// The first refusal; the others went on.
@@ -51,7 +55,7 @@ struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    fn new(connection: Connection, args: &'a PubArgs) -> Result<Self, ClientError> {
+    fn new(connection: Connection, args: &'a PubArgs, topic: String) -> Result<Self, ClientError> {
         let welcome = connection.welcome();
         let unsupported = |what: String| ClientError::Unsupported {
             peer: connection.peer().to_owned(),
@@ -70,6 +74,7 @@ impl<'a> Publisher<'a> {
             window: WINDOW_MAX.min(usize::from(welcome.receive_maximum)),
             connection,
             args,
+            topic,
             in_flight: BTreeMap::new(),
             refused: None,
         })
@@ -104,7 +109,7 @@ impl<'a> Publisher<'a> {
         let packet_id = (self.args.qos != QoS::AtMostOnce)
             .then(|| self.connection.packet_id(|id| in_flight.contains_key(&id)));
         self.connection.send(&ClientPacket::Publish(Publish {
-            topic: &self.args.topic,
+            topic: &self.topic,
             payload,
             qos: self.args.qos,
             retain: self.args.retain,
@@ -131,7 +136,7 @@ impl<'a> Publisher<'a> {
         match self.refused {
             None => Ok(()),
             Some(Outcome { reason, text, .. }) => Err(ClientError::PublishRefused {
-                topic: self.args.topic.clone(),
+                topic: self.topic,
                 reason,
                 text,
             }),
@@ -162,8 +167,8 @@ impl<'a> Publisher<'a> {
             }
             Event::Signalled => return Err(ClientError::Interrupted),
             Event::InputFailed(cause) => return Err(ClientError::Input { path: None, cause }),
-            // Lines are asked for, and the connection keeps its own end to itself.
-            Event::Lines(_) | Event::InputEnded | Event::Ended(_) => unreachable!("{event:?}"),
+            // Lines are asked for.
+            Event::Lines(_) | Event::InputEnded => unreachable!("{event:?}"),
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::{
     ClientError,
     connection::Connection,
     event::{Event, Incoming, Message},
+    target::Target,
 };
 use crate::args::SubArgs;
 use sanderling_core::{
@@ -28,14 +29,18 @@ pub(crate) fn subscribe(args: &SubArgs) -> Result<(), ClientError> {
     let deadline = args
         .wait_s
         .map(|seconds| Instant::now() + Duration::from_secs(u64::from(seconds)));
-    let mut connection = match Connection::open(&args.connect, !args.keep_session, deadline) {
-        Err(ClientError::Interrupted) => return Ok(()),
-        opened => opened?,
-    };
-    let subscribed_as = send_subscribe(&mut connection, args)?;
+    let target = Target::of(&args.connect)?;
+    let topics = target.filters_of(&args.topics)?;
+    let mut connection =
+        match Connection::open(&args.connect, &target, !args.keep_session, deadline) {
+            Err(ClientError::Interrupted) => return Ok(()),
+            opened => opened?,
+        };
+    let subscribed_as = send_subscribe(&mut connection, args, &topics)?;
     let mut subscriber = Subscriber {
         connection,
         args,
+        topics,
         subscribed_as,
         printed: 0,
         unreleased: BTreeSet::new(),
@@ -62,6 +67,7 @@ pub(crate) fn subscribe(args: &SubArgs) -> Result<(), ClientError> {
 struct Subscriber<'a> {
     connection: Connection,
     args: &'a SubArgs,
+    topics: Vec<String>,
     /// The packet identifier of our SUBSCRIBE.
     subscribed_as: PacketId,
     printed: u64,
@@ -91,7 +97,7 @@ impl Subscriber<'_> {
             match event {
                 Event::Received(packet) => self.on_packet(packet)?,
                 Event::Signalled => return Ok(()),
-                // Nobody reads standard input, and the connection keeps its own end to itself.
+                // Nobody reads standard input.
                 event => unreachable!("{event:?}"),
             }
         }
@@ -159,12 +165,12 @@ impl Subscriber<'_> {
 
     /// Goes on if at least one filter was granted.
     fn on_suback(&mut self, codes: &[ReasonCode], text: Option<String>) -> Result<(), ClientError> {
-        if codes.len() != self.args.topics.len() {
+        if codes.len() != self.topics.len() {
             return Err(self
                 .connection
                 .broken("SUBACK has not one code for each filter"));
         }
-        let outcomes = self.args.topics.iter().zip(codes);
+        let outcomes = self.topics.iter().zip(codes);
         let refused: Vec<_> = outcomes.filter(|(_, code)| code.is_error()).collect();
         let all = refused.len() == codes.len();
         for (number, (filter, reason)) in refused.into_iter().enumerate() {
@@ -182,7 +188,11 @@ impl Subscriber<'_> {
     }
 }
 
-fn send_subscribe(connection: &mut Connection, args: &SubArgs) -> Result<PacketId, ClientError> {
+fn send_subscribe(
+    connection: &mut Connection,
+    args: &SubArgs,
+    topics: &[String],
+) -> Result<PacketId, ClientError> {
     let packet_id = connection.packet_id(|_| false);
     // With -R the server need not even send what it has kept.
     let retain_handling = match (args.no_retained, args.connect.protocol_version) {
@@ -194,13 +204,10 @@ fn send_subscribe(connection: &mut Connection, args: &SubArgs) -> Result<PacketI
         retain_handling,
         ..SubscribeOptions::default()
     };
-    let entries = args
-        .topics
-        .iter()
-        .map(|topic| match TopicFilter::parse(topic) {
-            Ok(filter) => Ok(SubscribeEntry { filter, options }),
-            Err(_) => Err(ClientError::Usage("-t is no topic filter")),
-        });
+    let entries = topics.iter().map(|topic| match TopicFilter::parse(topic) {
+        Ok(filter) => Ok(SubscribeEntry { filter, options }),
+        Err(error) => Err(ClientError::Usage(format!("{topic:?}: it {error}"))),
+    });
     connection.send(&ClientPacket::Subscribe(Box::new(Subscribe {
         packet_id,
         entries: entries.collect::<Result<_, _>>()?,

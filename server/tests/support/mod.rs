@@ -37,8 +37,22 @@ pub(crate) struct Lines {
 impl Process {
     /// Starts `sanderling` with these arguments.
     pub(crate) fn start<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sanderling"))
-            .args(args)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sanderling"));
+        command.args(args);
+        Self::spawn(command)
+    }
+
+    /// Starts a subcommand with arguments as a user types them, and more.
+    pub(crate) fn by_shell(subcommand: &str, typed: &str, more: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        let line = format!("exec \"$0\" {subcommand} {typed} \"$@\"");
+        let program = env!("CARGO_BIN_EXE_sanderling");
+        command.args(["-c", &line, program]).args(more);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -212,6 +226,64 @@ impl Broker {
         self.process.signal(rustix::process::Signal::TERM);
         self.process.ends_with(0);
     }
+}
+
+/// A broker with listeners of all kinds.
+pub(crate) struct Served {
+    pub(crate) process: Process,
+    /// Where it listens, in the order of the listeners.
+    pub(crate) urls: Vec<String>,
+}
+
+impl Served {
+    /// Starts one, and waits until it has told of each listener.
+    #[track_caller]
+    pub(crate) fn start(runtime: &str, listeners: &[String]) -> Self {
+        let mut args = vec!["--runtime", runtime];
+        for listener in listeners {
+            args.extend(["--listen", listener]);
+        }
+        let mut process = Process::start(args);
+        let told = listeners.iter().map(|_| {
+            let line = process.stdout.expect("listening on ");
+            line.rsplit(' ').next().unwrap().to_owned()
+        });
+        let urls = told.collect();
+        Self { process, urls }
+    }
+
+    /// The port of the first listener whose URL begins so.
+    #[track_caller]
+    pub(crate) fn port(&self, scheme: &str) -> String {
+        let url = self.urls.iter().find(|url| url.starts_with(scheme));
+        port(url.unwrap())
+    }
+
+    /// The port of the last listener.
+    #[track_caller]
+    pub(crate) fn last_port(&self) -> String {
+        port(self.urls.last().unwrap())
+    }
+
+    /// Asks it to stop and asserts that it does so well.
+    #[track_caller]
+    pub(crate) fn stop(mut self) {
+        self.process.signal(rustix::process::Signal::TERM);
+        self.process.ends_with(0);
+    }
+}
+
+fn port(url: &str) -> String {
+    let (_, place) = url.split_once("://").unwrap();
+    let (_, port) = place.split('/').next().unwrap().rsplit_once(':').unwrap();
+    port.to_owned()
+}
+
+/// Has `cert` make certificates in this folder.
+#[track_caller]
+pub(crate) fn certificates(folder: &Path, options: &[&str]) {
+    let fixed = ["cert", "--dir", folder.to_str().unwrap()];
+    Process::start(fixed.iter().chain(options)).ends_with(0);
 }
 
 /// An empty folder for one test.
