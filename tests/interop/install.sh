@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the foreign clients of the interop tests: mosquitto's from Debian, paho-mqtt in a Python environment and
-# MQTT.js in a folder of its own, both below target/interop. Does nothing where all is there already.
+# Installs the foreign peers of the interop tests: mosquitto, OpenSSL, HAProxy and Chromium from Debian, paho-mqtt in a
+# Python environment, and MQTT.js with what drives the browser in a folder of its own, both below target/interop. Does
+# nothing where all is there already.
 #
 #   tests/interop/install.sh && cargo test -p sanderling-tests --features interop --test interop
 #
@@ -33,9 +34,11 @@ install_packages() {
         echo "install.sh: apt-get could not install: $*" >&2
         exit 1
     fi
-    case " $* " in *" mosquitto "*)
-        if command -v systemctl >/dev/null; then as_root systemctl disable --quiet mosquitto 2>/dev/null || true; fi
-    esac
+    for service in mosquitto haproxy; do
+        case " $* " in *" $service "*)
+            if command -v systemctl >/dev/null; then as_root systemctl disable --quiet $service 2>/dev/null || true; fi
+        esac
+    done
 }
 
 missing=()
@@ -44,6 +47,9 @@ command -v mosquitto_pub >/dev/null && command -v mosquitto_sub >/dev/null || mi
 command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v openssl >/dev/null || missing+=(openssl)
+command -v haproxy >/dev/null || missing+=(haproxy)
+command -v chromium >/dev/null || missing+=(chromium)
 if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
 
 # A copy of the list that was installed stands beside what it installed, and is written last.
@@ -58,13 +64,18 @@ then
 fi
 
 node=$target/node
-if ! cmp -s "$here/package-lock.json" "$node/installed-lock.json" || [ ! -d "$node/node_modules/mqtt" ]; then
+if ! cmp -s "$here/package-lock.json" "$node/installed-lock.json" || [ ! -d "$node/node_modules/mqtt" ] ||
+    [ ! -d "$node/node_modules/playwright-core" ]
+then
     mkdir -p "$node"
     cp "$here/package.json" "$here/package-lock.json" "$node/"
     (cd "$node" && npm ci --silent --no-audit --no-fund --ignore-scripts --omit=dev)
     cp "$here/package-lock.json" "$node/installed-lock.json"
 fi
 
-echo "interop clients: $(mosquitto_pub --version 2>/dev/null | head -n 1 || true)," \
+version_of() { dpkg-query --show --showformat='${Package} ${Version}' "$1" 2>/dev/null || echo "$1"; }
+echo "interop peers: $(mosquitto_pub --version 2>/dev/null | head -n 1 || true)," \
+    "$(openssl version), $(version_of haproxy), $(version_of chromium)," \
     "$("$venv/bin/pip" --disable-pip-version-check freeze 2>/dev/null | tr '\n' ' ')," \
-    "mqtt $(node -p "require('$node/node_modules/mqtt/package.json').version")"
+    "mqtt $(node -p "require('$node/node_modules/mqtt/package.json').version")," \
+    "playwright-core $(node -p "require('$node/node_modules/playwright-core/package.json').version")"

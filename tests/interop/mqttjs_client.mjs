@@ -1,17 +1,20 @@
-// The scenarios of the interop tests with MQTT.js: `node mqttjs_client.mjs SCENARIO HOST PORT VERSION`.
+// The scenarios of the interop tests with MQTT.js: `node mqttjs_client.mjs SCENARIO URL VERSION`.
 //
-// VERSION is 3.1, 3.1.1 or 5.0. Exit code 0: the broker did as the standard says. 1: a line on standard output tells
-// what it did instead, and the packets of all clients follow. MQTT.js is found through INTEROP_NODE_MODULES.
+// URL is mqtt, mqtts, ws or wss; with TLS, INTEROP_CA names the file of the authority. VERSION is 3.1, 3.1.1 or 5.0.
+// Exit code 0: the broker did as the standard says. 1: a line on standard output tells what it did instead, and the
+// packets of all clients follow. MQTT.js is found through INTEROP_NODE_MODULES.
 
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 const require = createRequire(`${process.env.INTEROP_NODE_MODULES}/`);
 const mqtt = require("mqtt");
 
 const DEADLINE_MS = 10_000;
-const [scenarioName, host, port, version] = process.argv.slice(2);
+const [scenarioName, url, version] = process.argv.slice(2);
+const ca = process.env.INTEROP_CA && readFileSync(process.env.INTEROP_CA);
 const isV5 = version === "5.0";
 const run = `${process.pid.toString(16)}-${randomBytes(3).toString("hex")}`;
 const topicOf = (rest) => `interop/${run}/${rest}`;
@@ -62,10 +65,8 @@ class Peer {
   constructor(name, { clean = true, will } = {}) {
     this.name = name;
     const properties = isV5 && !clean ? { sessionExpiryInterval: 600 } : undefined;
-    this.client = mqtt.connect({
-      host,
-      port: Number(port),
-      protocol: "mqtt",
+    this.client = mqtt.connect(url, {
+      ca,
       protocolVersion: { "3.1": 3, "3.1.1": 4, "5.0": 5 }[version],
       protocolId: version === "3.1" ? "MQIsdp" : "MQTT",
       clientId: `${run}-${name}`,

@@ -1,6 +1,6 @@
-"""The scenarios of the interop tests with paho-mqtt: `paho_client.py SCENARIO HOST PORT VERSION`.
+"""The scenarios of the interop tests with paho-mqtt: `paho_client.py SCENARIO URL VERSION`.
 
-VERSION is 3.1, 3.1.1 or 5.0. Exit code 0: the broker did as the standard says. 1: a line on standard output tells what
+URL is mqtt, mqtts, ws or wss; with TLS, INTEROP_CA names the authority. VERSION is 3.1, 3.1.1 or 5.0. Exit code 0: the broker did as the standard says. 1: a line on standard output tells what
 it did instead, and the packets of all clients follow.
 """
 
@@ -256,11 +256,11 @@ SCENARIOS = {
 
 
 def main():
-    if len(sys.argv) != 5:
-        sys.exit("usage: paho_client.py SCENARIO HOST PORT VERSION")
-    name, host, port, version = sys.argv[1:]
+    if len(sys.argv) != 4:
+        sys.exit("usage: paho_client.py SCENARIO URL VERSION")
+    name, url, version = sys.argv[1:]
     scenario = SCENARIOS.get(name) or SCENARIOS_V5[name]
-    world = World(host, int(port), version)
+    world = World(url, version)
     try:
         scenario(world)
     except Exception as failure:  # noqa: BLE001 whatever went wrong is the result of the scenario

@@ -7,6 +7,7 @@ import os
 import queue
 import secrets
 import time
+from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -42,8 +43,8 @@ def properties(packet_type, **values):
 class World:
     """Where the broker is, which version is spoken, and names that no other run uses."""
 
-    def __init__(self, host, port, version):
-        self.host, self.port, self.version = host, port, version
+    def __init__(self, url, version):
+        self.url, self.version = urlsplit(url), version
         self.is_v5 = version == "5.0"
         # Client identifiers of 3.1 have at most 23 bytes.
         self.run = f"{os.getpid():x}-{secrets.token_hex(3)}"
@@ -96,10 +97,15 @@ class Peer:
             CallbackAPIVersion.VERSION2,
             client_id=f"{world.run}-{name}" if client_id is None else client_id,
             protocol=VERSIONS[world.version],
+            transport="websockets" if world.url.scheme in ("ws", "wss") else "tcp",
             reconnect_on_failure=False,
             manual_ack=manual_ack,
             **arguments,
         )
+        if world.url.path:
+            self.client.ws_set_options(path=world.url.path)
+        if world.url.scheme in ("mqtts", "wss"):
+            self.client.tls_set(ca_certs=os.environ["INTEROP_CA"])
         self.client.on_connect = lambda _c, _u, flags, reason, props: self.connacks.put((flags, reason, props))
         self.client.on_subscribe = lambda _c, _u, mid, reasons, _p: self.subacks.put((mid, reasons))
         self.client.on_unsubscribe = lambda _c, _u, mid, reasons, _p: self.unsubacks.put((mid, reasons))
@@ -132,7 +138,8 @@ class Peer:
                 "clean_start": self.clean,
                 "properties": properties("connect", **self.connect_properties),
             }
-        self.client.connect(self.world.host, self.world.port, self.keep_alive, **arguments)
+        url = self.world.url
+        self.client.connect(url.hostname, url.port, self.keep_alive, **arguments)
         return self._await_connack(session_present)
 
     def reconnect(self):

@@ -1,6 +1,7 @@
 //! The broker under test: a `sanderling` process of its own for each test, or one that runs already.
 
 use std::env;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,19 +49,86 @@ impl Broker {
                 _process: None,
             };
         }
+        let served = Served::start(driver, "127.0.0.1:0");
+        Self {
+            address: served.address,
+            _process: Some(served.process),
+        }
+    }
+}
+
+/// A broker with a listener of any kind.
+pub(crate) struct Served {
+    /// Its output, log and all.
+    pub(crate) process: Process,
+    /// What clients use.
+    pub(crate) url: String,
+    /// The address in it.
+    pub(crate) address: SocketAddr,
+}
+
+impl Served {
+    /// Starts a broker and waits until it says where it listens.
+    ///
+    /// # Panics
+    /// If it does not say so before the deadline.
+    pub(crate) fn start(driver: Driver, listen: &str) -> Self {
         let mut command = Command::new(binary());
-        command.args(["--listen", "127.0.0.1:0", "--runtime", driver.name()]);
+        command.args(["--listen", listen, "--runtime", driver.name()]);
         let mut process = Process::start("sanderling", command);
-        let said = process.line_with("listening on mqtt://");
-        let address = said.rsplit("mqtt://").next().unwrap_or_default().trim();
+        let said = process.line_with("listening on ");
+        let url = said.rsplit(' ').next().unwrap_or_default().trim();
+        let (_, place) = url.split_once("://").unwrap_or_default();
+        let address = place.split('/').next().unwrap_or_default();
         let address = address
             .parse()
             .unwrap_or_else(|error| panic!("not an address in {said:?}: {error}"));
         Self {
+            url: url.to_owned(),
             address,
-            _process: Some(process),
+            process,
         }
     }
+}
+
+/// Certificates for all tests, as `sanderling cert` makes them: a server's for this machine and a client's in `ours`, a
+/// server's for another name in `other`.
+pub(crate) fn certificates() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-certificates");
+        // What an earlier run left there.
+        let _ = fs::remove_dir_all(&folder);
+        for (name, options) in [
+            ("ours", ["--client", CLIENT]),
+            ("other", ["--host", OTHER_HOST]),
+        ] {
+            let mut command = Command::new(binary());
+            command.arg("cert").arg("--dir").arg(folder.join(name));
+            command.args(options);
+            Process::start("sanderling cert", command).succeed();
+        }
+        folder
+    })
+}
+
+/// Whom the client's certificate is made out to.
+pub(crate) const CLIENT: &str = "interop-client";
+/// Whom the server's certificate in `other` is made out to.
+pub(crate) const OTHER_HOST: &str = "other.example";
+
+/// A file of the certificates, such as `ours/ca.pem`.
+pub(crate) fn certificate(file: &str) -> String {
+    certificates().join(file).display().to_string()
+}
+
+/// A listener with TLS by scheme, and more parameters.
+pub(crate) fn secured(scheme: &str, more: &str) -> String {
+    let (cert, key) = (
+        certificate("ours/server.pem"),
+        certificate("ours/server.key"),
+    );
+    format!("{scheme}://127.0.0.1:0?cert={cert}&key={key}{more}")
 }
 
 /// The `sanderling` program; built once if it is not there.

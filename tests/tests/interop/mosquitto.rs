@@ -3,28 +3,118 @@
 //! mosquitto_sub tells with `-d` when its subscriptions are acknowledged, so nothing here waits by the clock.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::Version;
-use crate::broker::{Broker, Driver};
+use crate::broker::{Broker, CLIENT, Driver, Served, certificate, secured};
+use crate::haproxy::Haproxy;
 use crate::process::Process;
 
 pub(crate) fn run(driver: Driver, version: Version, scenario: &str) {
-    let world = World::new(driver, version);
+    let broker = Broker::start(driver);
+    play(&World::new(version, at(broker.address)), scenario);
+}
+
+/// Over TLS of this version only.
+pub(crate) fn over_tls(driver: Driver, version: &str, scenario: &str) {
+    let served = Served::start(driver, &secured("mqtts", ""));
+    let mut reach = over_tls_at(served.address);
+    reach.extend(["--tls-version", version].map(str::to_owned));
+    play(&World::new(Version::V5_0, reach), scenario);
+}
+
+/// Over TLS with a certificate, of which this name is that of the user.
+pub(crate) fn over_mutual_tls(driver: Driver, username_from: &str, scenario: &str) {
+    let ca = certificate("ours/ca.pem");
+    let mutual = format!("&client-ca={ca}&username={username_from}");
+    let mut served = Served::start(driver, &secured("mqtts", &mutual));
+    let mut reach = over_tls_at(served.address);
+    if scenario == "refused_without_certificate" {
+        return refused(served, &reach, "the client presented no certificate");
+    }
+    for (option, extension) in [("--cert", "pem"), ("--key", "key")] {
+        reach.push(option.to_owned());
+        reach.push(certificate(&format!("ours/{CLIENT}.{extension}")));
+    }
+    let world = World::new(Version::V5_0, reach);
+    if scenario == "user_name" {
+        world.publish(&["-t", "topic", "-m", "text"]);
+        served.process.line_with(&format!("user=\"{CLIENT}\""));
+        return;
+    }
+    play(&world, scenario);
+}
+
+/// Behind HAProxy, which sends a header of this version. With version 2 TLS goes through it.
+pub(crate) fn behind_haproxy(driver: Driver, header: &str, scenario: &str) {
+    let trusted = match scenario {
+        "untrusted_proxy" => "192.0.2.1",
+        _ => "127.0.0.1",
+    };
+    let has_tls = header == "send-proxy-v2";
+    let listen = match has_tls {
+        true => secured("mqtts", &format!("&proxy={trusted}")),
+        false => format!("mqtt://127.0.0.1:0?proxy={trusted}"),
+    };
+    let mut served = Served::start(driver, &listen);
+    let front = Haproxy::start(served.address, header);
+    let mut reach = match has_tls {
+        true => over_tls_at(front.address),
+        false => at(front.address),
+    };
+    // An address of this machine that nobody else connects from.
+    reach.extend(["-A", "127.0.0.9"].map(str::to_owned));
+    if scenario == "untrusted_proxy" {
+        return refused(served, &reach, "not one of the proxies that are trusted");
+    }
+    let world = World::new(Version::V5_0, reach);
+    if scenario == "client_address" {
+        world.publish(&["-t", "topic", "-m", "text"]);
+        let line = served.process.line_with(" connected ");
+        assert!(line.contains("addr=127.0.0.9:"), "{line}");
+        return;
+    }
+    play(&world, scenario);
+}
+
+/// The client must fail, and the log tells why.
+fn refused(mut served: Served, reach: &[String], reason: &str) {
+    let mut command = Command::new("mosquitto_pub");
+    command.args(reach).args(["-t", "topic", "-m", "text"]);
+    let ended = Process::start("mosquitto_pub", command).wait();
+    assert!(!ended.success(), "mosquitto_pub was served");
+    served.process.line_with(reason);
+}
+
+/// Options to connect to this address.
+fn at(address: SocketAddr) -> Vec<String> {
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    ["-h", &ip, "-p", &port].map(str::to_owned).to_vec()
+}
+
+fn over_tls_at(address: SocketAddr) -> Vec<String> {
+    let mut options = at(address);
+    options.push("--cafile".to_owned());
+    options.push(certificate("ours/ca.pem"));
+    options
+}
+
+fn play(world: &World, scenario: &str) {
     match scenario {
-        "qos0" => qos(&world, 0),
-        "qos1" => qos(&world, 1),
-        "qos2" => qos(&world, 2),
-        "retained" => retained(&world),
-        "will" => will(&world),
-        "resumed_session" => resumed_session(&world),
-        "large_message" => large_message(&world),
-        "wildcards" => wildcards(&world),
-        "unsubscribe" => unsubscribe(&world),
-        "clean_session" => clean_session(&world),
-        "properties" => properties(&world),
+        "qos0" => qos(world, 0),
+        "qos1" => qos(world, 1),
+        "qos2" => qos(world, 2),
+        "retained" => retained(world),
+        "will" => will(world),
+        "resumed_session" => resumed_session(world),
+        "large_message" => large_message(world),
+        "wildcards" => wildcards(world),
+        "unsubscribe" => unsubscribe(world),
+        "clean_session" => clean_session(world),
+        "properties" => properties(world),
         _ => panic!("no scenario {scenario}"),
     }
 }
@@ -221,8 +311,9 @@ fn properties(world: &World) {
 const MESSAGE: &str = "MESSAGE ";
 
 struct World {
-    broker: Broker,
     version: Version,
+    /// Options that lead to the broker.
+    reach: Vec<String>,
     run: String,
 }
 
@@ -233,12 +324,11 @@ struct Subscriber {
 }
 
 impl World {
-    fn new(driver: Driver, version: Version) -> Self {
-        let run = unique();
+    fn new(version: Version, reach: Vec<String>) -> Self {
         Self {
-            broker: Broker::start(driver),
             version,
-            run,
+            reach,
+            run: unique(),
         }
     }
 
@@ -255,14 +345,8 @@ impl World {
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         // Without stdbuf, what is written to a pipe would wait for a full buffer.
         let mut command = Command::new("stdbuf");
-        command.args([
-            "-oL",
-            program,
-            "-d",
-            "-h",
-            &self.broker.address.ip().to_string(),
-        ]);
-        command.args(["-p", &self.broker.address.port().to_string(), "-V"]);
+        command.args(["-oL", program, "-d"]);
+        command.args(&self.reach).arg("-V");
         command.arg(match self.version {
             Version::V3_1 => "mqttv31",
             Version::V3_1_1 => "mqttv311",

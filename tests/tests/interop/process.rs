@@ -1,7 +1,7 @@
 //! A foreign process: its lines as they come, its end, and never a process left behind.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -25,9 +25,21 @@ impl Process {
     ///
     /// # Panics
     /// If it does not start.
-    pub(crate) fn start(name: &str, mut command: Command) -> Self {
+    pub(crate) fn start(name: &str, command: Command) -> Self {
+        Self::start_with(name, command, Stdio::null())
+    }
+
+    /// The same, and [`say`](Self::say) speaks to it.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub(crate) fn start_listening(name: &str, command: Command) -> Self {
+        Self::start_with(name, command, Stdio::piped())
+    }
+
+    fn start_with(name: &str, mut command: Command, input: Stdio) -> Self {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -47,13 +59,38 @@ impl Process {
         }
     }
 
+    /// Writes a line to its standard input.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    pub(crate) fn say(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("it was started to listen");
+        writeln!(input, "{line}").unwrap_or_else(|error| panic!("{}: {error}", self.name));
+    }
+
     /// Waits for a line that contains `text` and takes it; lines before it stay for later questions.
     ///
     /// # Panics
     /// If the process ends or the deadline passes first.
     pub(crate) fn line_with(&mut self, text: &str) -> String {
-        if let Some(place) = self.unread.iter().position(|line| line.contains(text)) {
-            return self.unread.remove(place).expect("a place in the queue");
+        self.line_with_any(&[text]).0
+    }
+
+    /// Waits for a line that contains one of `texts`, and says which.
+    ///
+    /// # Panics
+    /// If the process ends or the deadline passes first.
+    pub(crate) fn either_of<'a>(&mut self, texts: &[&'a str]) -> &'a str {
+        self.line_with_any(texts).1
+    }
+
+    fn line_with_any<'a>(&mut self, texts: &[&'a str]) -> (String, &'a str) {
+        let found = |line: &String| texts.iter().copied().find(|text| line.contains(text));
+        for place in 0..self.unread.len() {
+            if let Some(text) = found(&self.unread[place]) {
+                let line = self.unread.remove(place);
+                return (line.expect("a place in the queue"), text);
+            }
         }
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -63,16 +100,16 @@ impl Process {
             {
                 Ok(line) => {
                     self.said.push(line.clone());
-                    if line.contains(text) {
-                        return line;
+                    if let Some(text) = found(&line) {
+                        return (line, text);
                     }
                     self.unread.push_back(line);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("{}: no line with {text:?} within {DEADLINE:?}", self.name)
+                    panic!("{}: no line with {texts:?} within {DEADLINE:?}", self.name)
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{}: ended without a line with {text:?}", self.name)
+                    panic!("{}: ended without a line with {texts:?}", self.name)
                 }
             }
         }
