@@ -87,6 +87,20 @@ fn a_parameter_that_is_not_understood_is_refused_with_those_that_are() {
 }
 
 #[test]
+fn the_guide_has_every_parameter() {
+    let line = complaint(2, "mqtt://127.0.0.1:0?certt=x");
+    let (_, all) = line.split_once("there are: ").unwrap();
+    let (all, _) = all.split_once(';').unwrap();
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/listeners.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    for parameter in all.split(", ") {
+        let quoted = format!("`{parameter}`");
+        let row = |line: &str| line.starts_with("| `") && line.contains(&quoted);
+        assert!(guide.lines().any(row), "{parameter} is not in the guide");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_used_are_named_with_the_reason() {
     let folder = folder("files");
     certificates(&folder, &["--client", "other"]);
