@@ -1,9 +1,9 @@
 //! What every driver of [`sanderling_core`] shares, and no event loop.
 //!
 //! A driver knows sockets and readiness. Everything else about turning them into events and actions is here: the
-//! [`Pipeline`] from bytes to packets, the [`Outbox`] of pending output, the table of connections, and the [`Engine`]
-//! that ties them to a [`Broker`](sanderling_core::broker::Broker). The [`Handle`] is the way in for the program around
-//! it. The `engine` module says how to write a driver.
+//! pipeline from bytes to packets ([`Layers`] and [`Packets`]), the [`Outbox`] of pending output, the table of
+//! connections, and the [`Engine`] that ties them to a [`Broker`](sanderling_core::broker::Broker). The [`Handle`] is
+//! the way in for the program around it. The `engine` module says how to write a driver.
 
 mod clock;
 pub mod engine;

@@ -117,8 +117,8 @@ pub(crate) struct ConnectArgs {
     /// The broker's Unix socket
     #[arg(long, value_name = "PATH", conflicts_with_all = ["host", "port"])]
     pub(crate) unix: Option<PathBuf>,
-    /// All about the broker in one: mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], ws[s]://[..@]HOST[:PORT][/PATH] or
-    /// unix:///PATH. Without a path of its own WebSocket asks for /mqtt
+    /// All about the broker in one: `mqtt://USER:PASSWORD@HOST:PORT/TOPIC` or mqtts://; ws:// and wss:// with a path in
+    /// place of the topic, /mqtt if there is none; or `unix:///PATH`. Only scheme and host must be there
     #[arg(short = 'L', long, value_name = "URL", conflicts_with_all = ["host", "port", "unix"])]
     pub(crate) url: Option<String>,
     /// The client identifier [default: a random one]
