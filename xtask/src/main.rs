@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask`. Without dependencies, so that the first of them starts at once.
 
+mod budgets;
 mod bugs;
 mod fuzz;
 mod run;
@@ -17,6 +18,9 @@ cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not 
 cargo xtask simulate --seed N             repeat one simulated run; a failure is made short and told in full
 cargo xtask simulate --seeds A..B         run all seeds from A to B - 1
 cargo xtask simulate --minutes M          run fresh seeds until the time is over
+cargo xtask budgets                       compare what hot paths cost with bench/budgets/budgets.txt
+cargo xtask budgets --write               write that table
+cargo xtask budgets --hot CASE...         show where the instructions go; --list names the cases
 cargo xtask bugs [NAME...]                put deliberate bugs into a copy of the core; the simulator must find each
 ";
 
@@ -64,6 +68,7 @@ fn command(arguments: &[&str]) -> Result<ExitCode, String> {
             })?;
             fuzz::run(target, minutes)?
         }
+        ["budgets", ref options @ ..] => budgets::run(options)?,
         ["bugs", ref names @ ..] => bugs::run(names)?,
         ["simulate", ref rest @ ..] => simulate::run(rest)?,
         _ => {

@@ -2,7 +2,7 @@
 //! failing one can be pasted into a terminal.
 //!
 //! All test steps build the same thing (`--workspace`), so they compile once; `clippy` and `docs` share the metadata of
-//! dependencies. The one release build is the command itself, which foreign clients talk to.
+//! dependencies. Two things are built as for users: the budgets, and the command itself, which foreign clients talk to.
 
 /// One line of the table at the end.
 #[derive(Debug)]
@@ -68,6 +68,15 @@ pub(crate) const STEPS: &[Step] = &[
         name: "test",
         proves: "every test that needs no foreign program",
         commands: &["cargo test --workspace --locked"],
+    },
+    Step {
+        name: "budgets",
+        proves: "the hot paths cost the instructions and allocations that bench/budgets/budgets.txt says",
+        commands: &[
+            "bench/budgets/install.sh",
+            "cargo build --profile budgets --locked --package sanderling-budgets",
+            "cargo run --quiet --profile budgets --locked --package sanderling-budgets --bin budgets",
+        ],
     },
     Step {
         name: "interop",
