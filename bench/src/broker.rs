@@ -77,11 +77,20 @@ impl BrokerKind {
                 let mut words = words
                     .iter()
                     .map(|word| word.replace("{port}", &port.to_string()));
-                let mut command = Command::new(words.next().unwrap_or_default());
+                let program = program(&words.next().unwrap_or_default());
+                let mut command = Command::new(program.map_err(Failure::io("own directory"))?);
                 command.args(words);
                 Ok(command)
             }
         }
+    }
+}
+
+/// A program named with a `/` is looked for from where the caller is: the broker itself starts in a directory of its own.
+fn program(word: &str) -> std::io::Result<PathBuf> {
+    match word.contains('/') {
+        true => std::path::absolute(word),
+        false => Ok(word.into()),
     }
 }
 

@@ -61,9 +61,10 @@ pub(crate) fn compare(
     runs: usize,
     watch: &Watch<'_>,
 ) -> Result<Comparison, Failure> {
+    let brokers = fit(plan, brokers)?;
     let mut done = Vec::new();
     for run in 1..=runs {
-        for kind in brokers {
+        for kind in &brokers {
             let broker = RunningBroker::start(kind)?;
             let watch = Watch {
                 broker_pid: Some(broker.pid()),
@@ -85,7 +86,7 @@ pub(crate) fn compare(
             });
         }
     }
-    let names: Vec<_> = brokers.iter().map(BrokerKind::name).collect();
+    let names: Vec<_> = brokers.iter().map(|kind| kind.name()).collect();
     let mut summaries: Vec<_> = names.iter().map(|name| Summary::of(name, &done)).collect();
     let baseline = names
         .iter()
@@ -102,6 +103,26 @@ pub(crate) fn compare(
         brokers: summaries,
         runs: done,
     })
+}
+
+/// The brokers that can do what `plan` asks for: the relay leaves most to others.
+fn fit<'a>(plan: &Plan, brokers: &'a [BrokerKind]) -> Result<Vec<&'a BrokerKind>, Failure> {
+    let (mut fit, mut unfit) = (Vec::new(), 0);
+    for kind in brokers {
+        match kind {
+            BrokerKind::Relay if !plan.suits_relay() => unfit += 1,
+            kind => fit.push(kind),
+        }
+    }
+    if unfit > 0 {
+        eprintln!(
+            "relay: left out, it only copies QoS 0 messages of a publisher to always the same subscribers"
+        );
+    }
+    match fit.is_empty() {
+        true => Err(Failure::Usage("no broker is left to compare".into())),
+        false => Ok(fit),
+    }
 }
 
 impl Summary {

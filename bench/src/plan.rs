@@ -321,6 +321,11 @@ impl Plan {
         }
     }
 
+    /// Whether the relay can do it: it does not acknowledge, and looks only once where a publisher's messages go.
+    pub(crate) fn suits_relay(&self) -> bool {
+        self.qos_max() == 0 && !matches!(self.shape, Shape::Devices { .. })
+    }
+
     /// How many topics there are in all.
     pub(crate) fn streams(&self) -> usize {
         self.publishers * self.topics_each

@@ -254,6 +254,58 @@ fn a_comparison_starts_ends_and_measures_brokers() {
 }
 
 #[test]
+fn a_program_with_a_slash_is_found_from_where_the_caller_is() {
+    let directory = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(PROGRAM, directory.path().join("broker")).unwrap();
+    let output = Command::new(PROGRAM)
+        .current_dir(&directory)
+        .args([
+            "compare",
+            "--scenario",
+            "A",
+            "--messages",
+            "2000",
+            "--runs",
+            "1",
+        ])
+        .args(["--broker", "here=./broker relay --port {port}"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+}
+
+#[test]
+fn the_relay_is_left_out_where_it_cannot_take_part() {
+    let other = format!("other={PROGRAM} relay --port {{port}}");
+    let compare = |brokers: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args([
+            "compare",
+            "--scenario",
+            "E",
+            "--messages",
+            "100",
+            "--runs",
+            "1",
+        ]);
+        brokers.iter().for_each(|broker| {
+            command.args(["--broker", broker]);
+        });
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let errors = compare(&["relay"]);
+    assert!(errors.contains("no broker is left"), "{errors}");
+    // The other one is tried, though it is a relay too and fails.
+    let errors = compare(&["relay", &other]);
+    assert!(
+        errors.contains("relay: left out") && errors.contains("other, run 1"),
+        "{errors}"
+    );
+}
+
+#[test]
 fn a_broker_that_does_not_start_is_a_failure_with_its_output() {
     let output = Command::new(PROGRAM)
         .args(["compare", "--scenario", "A", "--runs", "1"])

@@ -1,0 +1,29 @@
+//! The load generator: it drives brokers over loopback, measures what they cost, and checks every message.
+//!
+//! `load` drives a broker that is listening, `compare` starts several and lets them take turns, `relay` is the
+//! yardstick. The generator costs far less than a broker: packets are encoded once, reads and writes carry many, and
+//! incoming frames are scanned by length. No crate of Sanderling is used: a generator that shared the broker's codec
+//! would share its mistakes.
+
+mod books;
+mod broker;
+mod check;
+mod cli;
+mod command;
+mod compare;
+mod connections;
+mod failure;
+mod latency;
+mod link;
+mod load;
+mod nap;
+mod packet_ids;
+mod plan;
+mod publisher;
+mod relay;
+mod report;
+mod subscriber;
+mod usage;
+mod wire;
+
+pub use command::main;
