@@ -5,13 +5,16 @@
 //! subscriber that must have it. So one addition per delivery suffices, whatever the fan-out.
 
 use crate::check::{Arrival, Faults, Ledger};
+use crate::group::Group;
 use crate::latency::Histogram;
-use crate::plan::{Plan, STAMP_BYTES};
+use crate::plan::{Plan, STAMP_BYTES, Shape};
 use crate::wire::Publish;
 
 /// The books of a run.
 pub(crate) struct Books {
     ledger: Ledger,
+    /// In place of the ledger, where subscribers share a subscription.
+    group: Option<Group>,
     pub(crate) progress: Vec<Progress>,
     /// Topic names by stream.
     topics: Vec<Vec<u8>>,
@@ -49,8 +52,11 @@ pub(crate) struct Progress {
 impl Books {
     pub(crate) fn new(plan: &Plan) -> Self {
         let streams = plan.streams();
+        let shared = plan.shape == Shape::Group;
+        let ledgers = if shared { 0 } else { plan.subscribers };
         Self {
-            ledger: Ledger::new(plan.subscribers, streams, |s, t| plan.expects(s, t)),
+            ledger: Ledger::new(ledgers, streams, |s, t| plan.expects(s, t)),
+            group: shared.then(|| Group::new(plan.subscribers, streams, plan.in_flight)),
             progress: (0..plan.publishers)
                 .map(|p| Progress::new(plan, p))
                 .collect(),
@@ -89,10 +95,13 @@ impl Books {
         if self.topics[stream] != publish.topic {
             return self.ledger.stray(qos);
         }
-        match self
-            .ledger
-            .arrived(subscriber, stream, turn, qos, publish.dup)
-        {
+        let arrival = match &mut self.group {
+            None => self
+                .ledger
+                .arrived(subscriber, stream, turn, qos, publish.dup),
+            Some(group) => group.arrived(subscriber, stream, turn, qos, publish.dup),
+        };
+        match arrival {
             Arrival::Next => self.settle(publisher, number),
             Arrival::Gap(from) => {
                 (from..=turn).for_each(|turn| self.settle(publisher, turn * each + topic));
@@ -147,11 +156,24 @@ impl Books {
     /// Closes the ledger. Faults by QoS.
     pub(crate) fn close(mut self) -> [Faults; 3] {
         let each = self.topics_each;
-        self.ledger.count_lost(|stream| {
+        let sent = |stream: usize| {
             let progress = &self.progress[stream / each];
             (progress.turns(stream % each, each), progress.qos)
-        });
-        self.ledger.faults
+        };
+        let mut faults = self.ledger.faults;
+        match &mut self.group {
+            None => {
+                self.ledger.count_lost(sent);
+                faults = self.ledger.faults;
+            }
+            Some(group) => {
+                group.count_lost(sent);
+                for (all, more) in faults.iter_mut().zip(group.faults) {
+                    *all = all.plus(more);
+                }
+            }
+        }
+        faults
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::channel::Transport;
 use crate::failure::Failure;
 
 /// How long a broker may take until it accepts connections.
@@ -21,7 +22,7 @@ pub(crate) enum BrokerKind {
     Mosquitto,
     /// The relay of this program.
     Relay,
-    /// Any command; `{port}` in it stands for the port to listen on.
+    /// Any command; `{port}` in it stands for the port to listen on, `{certificate}` and `{key}` for files of TLS.
     Command { name: String, words: Vec<String> },
 }
 
@@ -57,11 +58,21 @@ impl BrokerKind {
         }
     }
 
-    fn command(&self, port: u16, directory: &TempDir) -> Result<Command, Failure> {
+    fn command(
+        &self,
+        port: u16,
+        transport: Transport,
+        directory: &Path,
+    ) -> Result<Command, Failure> {
+        let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
+        if transport == Transport::Tls {
+            write_certificate(&certificate, &key)?;
+        }
         match self {
             Self::Mosquitto => {
-                let path = directory.path().join("mosquitto.conf");
-                let written = fs::write(&path, mosquitto_configuration(port));
+                let path = directory.join("mosquitto.conf");
+                let configuration = mosquitto_configuration(port, transport, &certificate, &key);
+                let written = fs::write(&path, configuration);
                 written.map_err(Failure::io("configuration of mosquitto"))?;
                 let mut command = Command::new("mosquitto");
                 command.arg("-c").arg(path);
@@ -74,9 +85,11 @@ impl BrokerKind {
                 Ok(command)
             }
             Self::Command { words, .. } => {
-                let mut words = words
-                    .iter()
-                    .map(|word| word.replace("{port}", &port.to_string()));
+                let mut words = words.iter().map(|word| {
+                    word.replace("{port}", &port.to_string())
+                        .replace("{certificate}", &certificate.to_string_lossy())
+                        .replace("{key}", &key.to_string_lossy())
+                });
                 let program = program(&words.next().unwrap_or_default());
                 let mut command = Command::new(program.map_err(Failure::io("own directory"))?);
                 command.args(words);
@@ -94,11 +107,41 @@ fn program(word: &str) -> std::io::Result<PathBuf> {
     }
 }
 
+/// A certificate for loopback that lives as long as the run.
+fn write_certificate(certificate: &Path, key: &Path) -> Result<(), Failure> {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names);
+    let made = made.map_err(|error| Failure::Usage(format!("certificate: {error}")))?;
+    let written = fs::write(certificate, made.cert.pem())
+        .and_then(|()| fs::write(key, made.signing_key.serialize_pem()));
+    written.map_err(Failure::io("certificate"))
+}
+
 /// Same as for everybody: no authentication, no log, nothing on disk, no delay, no limit on queues. Nor on messages in
-/// flight: at the default of 20 it closes the connection of a QoS 2 publisher that keeps more open.
-fn mosquitto_configuration(port: u16) -> String {
+/// flight: at the default of 20 it closes the connection of a QoS 2 publisher that keeps more open. It stays the user
+/// it is, who can read what was written for the run.
+fn mosquitto_configuration(
+    port: u16,
+    transport: Transport,
+    certificate: &Path,
+    key: &Path,
+) -> String {
+    let layer = match transport {
+        Transport::Tcp => String::new(),
+        // It does not start with nothing but WebSocket listeners.
+        Transport::Ws => {
+            let socket = certificate.with_file_name("socket");
+            format!("protocol websockets\nlistener 0 {}\n", socket.display())
+        }
+        Transport::Tls => {
+            let (certificate, key) = (certificate.display(), key.display());
+            format!("certfile {certificate}\nkeyfile {key}\n")
+        }
+    };
     format!(
-        "listener {port} 127.0.0.1\n\
+        "user root\n\
+         listener {port} 127.0.0.1\n\
+         {layer}\
          allow_anonymous true\n\
          persistence false\n\
          log_dest none\n\
@@ -121,7 +164,7 @@ pub(crate) struct RunningBroker {
 
 impl RunningBroker {
     /// Starts a broker and waits until it accepts connections.
-    pub(crate) fn start(kind: &BrokerKind) -> Result<Self, Failure> {
+    pub(crate) fn start(kind: &BrokerKind, transport: Transport) -> Result<Self, Failure> {
         let name = kind.name();
         let doing = |what: &str| format!("{what} of broker {name}");
         let directory = TempDir::new().map_err(Failure::io("temporary directory"))?;
@@ -132,7 +175,7 @@ impl RunningBroker {
             .map_err(Failure::io(doing("output file")))?;
         let port = free_port()?;
         let child = kind
-            .command(port, &directory)?
+            .command(port, transport, directory.path())?
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(file)

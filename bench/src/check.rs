@@ -47,6 +47,17 @@ impl Faults {
         let lost = if loss_allowed { 0 } else { self.lost };
         lost + self.duplicated + self.reordered + self.stray
     }
+
+    /// Both together.
+    pub(crate) fn plus(self, more: Self) -> Self {
+        Self {
+            lost: self.lost + more.lost,
+            duplicated: self.duplicated + more.duplicated,
+            redelivered: self.redelivered + more.redelivered,
+            reordered: self.reordered + more.reordered,
+            stray: self.stray + more.stray,
+        }
+    }
 }
 
 /// Numbers of each stream at each subscriber.

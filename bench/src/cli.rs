@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::broker::BrokerKind;
+use crate::channel::Transport;
 use crate::plan::{Plan, Scenario};
 use crate::relay::Fault;
 use crate::wire::Version;
@@ -98,12 +99,18 @@ pub(crate) struct PlanArgs {
     /// Version of MQTT: 311 or 5.
     #[arg(long, value_parser = version, default_value = "311")]
     version: Version,
+    /// How the clients reach the broker.
+    #[arg(long, value_enum, default_value = "tcp")]
+    transport: Transport,
     /// Publishing clients.
     #[arg(long, value_name = "N")]
     publishers: Option<usize>,
     /// Subscribing clients.
     #[arg(long, value_name = "N")]
     subscribers: Option<usize>,
+    /// Clients that subscribe to `#` and never read.
+    #[arg(long, value_name = "N")]
+    stalled: Option<usize>,
     /// Topics of each publisher, used in turn.
     #[arg(long, value_name = "N")]
     topics: Option<usize>,
@@ -128,6 +135,9 @@ pub(crate) struct PlanArgs {
     /// Stop publishing after this time.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     duration: Option<Duration>,
+    /// The run is void when the broker's resident set grows beyond so many MiB.
+    #[arg(long, value_name = "MIB")]
+    memory_max: Option<u64>,
     /// Measure how long deliveries take (and put the time into each payload).
     #[arg(long)]
     latency: bool,
@@ -150,8 +160,10 @@ impl PlanArgs {
         let of = Plan::of(self.scenario);
         Plan {
             version: self.version,
+            transport: self.transport,
             publishers: self.publishers.unwrap_or(of.publishers),
             subscribers: self.subscribers.unwrap_or(of.subscribers),
+            stalled: self.stalled.unwrap_or(of.stalled),
             topics_each: self.topics.unwrap_or(of.topics_each),
             messages: self.messages.unwrap_or(of.messages),
             qos: self.qos.map_or(of.qos, |qos| [qos; 3]),
@@ -163,6 +175,7 @@ impl PlanArgs {
             batch: self.batch.map_or(of.batch, |batch| (batch, batch)),
             rate: self.rate.or(of.rate).filter(|rate| *rate > 0),
             duration: self.duration.or(of.duration),
+            memory_max: self.memory_max.map_or(of.memory_max, |mib| Some(mib << 20)),
             latency: self.latency || of.latency,
             ..of
         }

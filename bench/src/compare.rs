@@ -41,9 +41,15 @@ pub(crate) struct Summary {
     delivered_per_second: Spread,
     generator_cpu_ns_per_delivery: Spread,
     resident_bytes_max: Spread,
-    resident_bytes_per_connection: Option<Spread>,
+    /// Resident bytes for each connection, filter or retained message.
+    resident_bytes_each: Option<Spread>,
+    resident_of: Option<&'static str>,
+    /// CPU of the broker for each time something was done that is not a delivery.
+    phases: Vec<(&'static str, Spread)>,
     latency_median_us: Option<Spread>,
     latency_p99_us: Option<Spread>,
+    latency_p999_us: Option<Spread>,
+    latency_max_us: Option<Spread>,
 }
 
 /// Median, smallest and largest of some runs.
@@ -65,7 +71,7 @@ pub(crate) fn compare(
     let mut done = Vec::new();
     for run in 1..=runs {
         for kind in &brokers {
-            let broker = RunningBroker::start(kind)?;
+            let broker = RunningBroker::start(kind, plan.transport)?;
             let watch = Watch {
                 broker_pid: Some(broker.pid()),
                 ..*watch
@@ -154,11 +160,35 @@ impl Summary {
             delivered_per_second: spread(&|report| report.delivered_per_second),
             generator_cpu_ns_per_delivery: spread(&|report| report.generator_cpu_ns_per_delivery),
             resident_bytes_max: broker(|broker| broker.resident_bytes_max as f64),
-            resident_bytes_per_connection: optional(|report| report.resident_bytes_per_connection),
+            resident_bytes_each: optional(|report| Some(report.resident?.bytes_each)),
+            resident_of: reports.first().and_then(|report| Some(report.resident?.of)),
+            phases: phases(&reports),
             latency_median_us: optional(|report| Some(report.latency?.median_us)),
             latency_p99_us: optional(|report| Some(report.latency?.p99_us)),
+            latency_p999_us: optional(|report| Some(report.latency?.p999_us)),
+            latency_max_us: optional(|report| Some(report.latency?.max_us)),
         }
     }
+}
+
+/// The phases that all runs have, by name.
+fn phases(reports: &[&Report]) -> Vec<(&'static str, Spread)> {
+    let first = reports.first().map_or(&[][..], |report| &report.phases);
+    let spread = |name| {
+        let of = |report: &&Report| {
+            report
+                .phases
+                .iter()
+                .find(|phase| phase.name == name)?
+                .broker_cpu_ns_each
+        };
+        let values: Option<Vec<_>> = reports.iter().map(of).collect();
+        Some((name, Spread::of(values?)))
+    };
+    first
+        .iter()
+        .filter_map(|phase| spread(phase.name))
+        .collect()
 }
 
 impl Spread {
@@ -204,16 +234,22 @@ impl Comparison {
         );
         // Columns that only some scenarios have.
         let optional = |summary: &Summary| {
-            [
-                (
-                    "bytes per connection",
-                    summary.resident_bytes_per_connection,
-                ),
-                ("latency us, median", summary.latency_median_us),
-                ("latency us, 99 %", summary.latency_p99_us),
-            ]
-            .into_iter()
-            .filter_map(|(title, spread)| Some((title, spread?)))
+            let of = summary.resident_of.unwrap_or_default();
+            let mut columns = vec![(format!("bytes per {of}"), summary.resident_bytes_each)];
+            for (name, spread) in &summary.phases {
+                columns.push((format!("CPU ns per {name}"), Some(*spread)));
+            }
+            for (share, spread) in [
+                ("median", summary.latency_median_us),
+                ("99 %", summary.latency_p99_us),
+                ("99.9 %", summary.latency_p999_us),
+                ("max", summary.latency_max_us),
+            ] {
+                columns.push((format!("latency us, {share}"), spread));
+            }
+            columns
+                .into_iter()
+                .filter_map(|(title, spread)| Some((title, spread?)))
         };
         let titles = self
             .brokers

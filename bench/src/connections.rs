@@ -13,9 +13,9 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::failure::Failure;
-use crate::load::{Reading, Watch};
+use crate::load::{Reading, Watch, resident_bytes};
 use crate::plan::{Plan, Scenario};
-use crate::report::{BrokerUse, Report};
+use crate::report::{BrokerUse, Report, Resident};
 use crate::usage;
 use crate::wire::{self, PINGREQ, Version, packet_type};
 
@@ -32,8 +32,6 @@ enum Exchange {
 
 /// Opens the connections of `plan` and keeps them; in scenario H each subscribes, and all are pinged at the end.
 pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result<Report, Failure> {
-    let resident = || watch.broker_pid.map(usage::resident_bytes).transpose();
-    let resident = || resident().map_err(Failure::io("memory of the broker"));
     let mut crowd = Crowd {
         poll: Poll::new().map_err(Failure::io("poll"))?,
         address,
@@ -41,7 +39,7 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         clients: Vec::with_capacity(plan.subscribers),
         refused: 0,
     };
-    let resident_before = resident()?;
+    let resident_before = resident_bytes(watch)?;
     let before = Reading::take(watch)?;
     let start = Instant::now();
     let idle = plan.scenario == Scenario::H;
@@ -51,7 +49,7 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         &[Exchange::Connect]
     };
     let mut answered = crowd.work(opening, plan.subscribers, watch)?;
-    let resident_after = resident()?;
+    let resident_after = resident_bytes(watch)?;
     if idle && answered == plan.subscribers {
         answered = crowd.work(&[Exchange::Ping], plan.subscribers, watch)?;
     }
@@ -67,9 +65,6 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         }
         _ => None,
     };
-    let per_connection = resident_before
-        .zip(resident_after)
-        .map(|(before, after)| (after.saturating_sub(before)) as f64 / plan.subscribers as f64);
     let unanswered = plan.subscribers as u64 - delivered;
     Ok(Report {
         published: plan.subscribers as u64,
@@ -79,7 +74,12 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         generator_cpu_ns_per_delivery: (after.own_ns - before.own_ns) as f64
             / delivered.max(1) as f64,
         broker,
-        resident_bytes_per_connection: per_connection,
+        resident: Resident::of(
+            "connection",
+            resident_before,
+            resident_after,
+            plan.subscribers as u64,
+        ),
         refused: crowd.refused,
         stalled: unanswered > 0,
         violations: unanswered + crowd.refused,

@@ -7,12 +7,15 @@
 
 mod books;
 mod broker;
+mod channel;
 mod check;
 mod cli;
 mod command;
 mod compare;
 mod connections;
+mod dial;
 mod failure;
+mod group;
 mod latency;
 mod link;
 mod load;
@@ -22,8 +25,11 @@ mod plan;
 mod publisher;
 mod relay;
 mod report;
+mod retained;
 mod subscriber;
+mod tls;
 mod usage;
+mod websocket;
 mod wire;
 
 pub use command::main;

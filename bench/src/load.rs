@@ -13,19 +13,23 @@ use mio::{Events, Poll, Token};
 
 use crate::books::Books;
 use crate::connections;
+use crate::dial::{Caller, Dialer};
 use crate::failure::Failure;
 use crate::latency::Histogram;
-use crate::link::Link;
 use crate::nap::Nap;
 use crate::plan::{Plan, Shape};
 use crate::publisher::Publisher;
-use crate::report::{BrokerUse, Report};
+use crate::report::{BrokerUse, Phase, Report, Resident};
+use crate::retained;
 use crate::subscriber::Subscriber;
 use crate::usage::{self, Cpu};
 use crate::wire;
 
 /// Room for one read; a frame must fit into it.
 const INBOX_BYTES: usize = 512 * 1024;
+
+/// How often the broker's memory is looked at, where there is a bound.
+const WEIGH_EVERY: Duration = Duration::from_millis(100);
 
 /// How a run is watched; none of this changes what is sent.
 pub(crate) struct Watch<'a> {
@@ -44,10 +48,12 @@ pub(crate) struct Watch<'a> {
 /// Runs `plan` against the broker at `address`.
 pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result<Report, Failure> {
     plan.check().map_err(Failure::Usage)?;
-    if plan.shape == Shape::Connections {
-        return connections::run(plan, address, watch);
+    match plan.shape {
+        Shape::Connections => return connections::run(plan, address, watch),
+        Shape::Retained => return retained::run(plan, address, watch),
+        _ => {}
     }
-    let mut load = Load::connect(plan, address)?;
+    let mut load = Load::connect(plan, address, watch)?;
     let before = Reading::take(watch)?;
     load.start = Instant::now();
     let stalled = load.exchange(watch)?;
@@ -75,6 +81,12 @@ impl Reading {
     }
 }
 
+/// The broker's resident set now, if its process is known.
+pub(crate) fn resident_bytes(watch: &Watch<'_>) -> Result<Option<u64>, Failure> {
+    let bytes = watch.broker_pid.map(usage::resident_bytes).transpose();
+    bytes.map_err(Failure::io("memory of the broker"))
+}
+
 struct Load {
     poll: Poll,
     start: Instant,
@@ -94,22 +106,55 @@ struct Load {
     packets: u64,
     /// Turns that were ended by giving up what was under way.
     gave_up: u64,
+    /// Connected, subscribed, and never read from.
+    _stalled: Vec<Caller>,
+    resident: Option<Resident>,
+    phases: Vec<Phase>,
+    memory_max: Option<u64>,
+    /// When to look at the broker's memory again.
+    weigh_at: Duration,
+    /// The broker took more memory than it may.
+    outgrown: bool,
 }
 
 impl Load {
-    fn connect(plan: &Plan, address: SocketAddr) -> Result<Self, Failure> {
+    fn connect(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result<Self, Failure> {
         let poll = Poll::new().map_err(Failure::io("poll"))?;
+        let dialer = Dialer::new(plan, address)?;
+        let mut stalled = Vec::with_capacity(plan.stalled);
+        for index in 0..plan.stalled {
+            let mut caller = dialer.dial_small(&format!("bench-stalled{index}"))?;
+            caller.subscribe(&plan.filters(0), plan.qos_max())?;
+            stalled.push(caller);
+        }
+        let (resident_before, before) = (resident_bytes(watch)?, Reading::take(watch)?);
+        let start = Instant::now();
         let mut subscribers = Vec::with_capacity(plan.subscribers);
         for index in 0..plan.subscribers {
-            let (id, filters) = (format!("bench-s{index}"), plan.filters(index));
-            let (mut link, _) = Link::open(address, plan.version, &id, &filters, plan.qos_max())?;
+            let (mut caller, _) = dialer.dial(&format!("bench-s{index}"))?;
+            caller.subscribe(&plan.filters(index), plan.qos_max())?;
+            let mut link = caller.into_link()?;
             link.register(poll.registry(), Token(plan.publishers + index))?;
             subscribers.push(Subscriber::new(index, link, plan.version));
+        }
+        let (mut resident, mut phases) = (None, Vec::new());
+        if let Shape::Devices { filters_each } = plan.shape {
+            let filters = (filters_each * plan.subscribers) as u64;
+            let after = Reading::take(watch)?;
+            resident = Resident::of("filter", resident_before, resident_bytes(watch)?, filters);
+            phases.push(Phase::new(
+                "subscribe",
+                filters,
+                start.elapsed(),
+                &before,
+                &after,
+            ));
         }
         let mut publishers = Vec::with_capacity(plan.publishers);
         for index in 0..plan.publishers {
             let id = format!("bench-p{index}");
-            let (mut link, connack) = Link::open(address, plan.version, &id, &[], 0)?;
+            let (caller, connack) = dialer.dial(&id)?;
+            let mut link = caller.into_link()?;
             link.register(poll.registry(), Token(index))?;
             publishers.push(Publisher::new(plan, index, link, connack.receive_maximum));
         }
@@ -128,6 +173,12 @@ impl Load {
             due: 0,
             packets: 0,
             gave_up: 0,
+            _stalled: stalled,
+            resident,
+            phases,
+            memory_max: plan.memory_max,
+            weigh_at: Duration::ZERO,
+            outgrown: false,
         })
     }
 
@@ -165,6 +216,9 @@ impl Load {
             if watch.interrupted.load(Ordering::Relaxed) {
                 return Err(Failure::Interrupted);
             }
+            if self.has_outgrown(now, watch)? {
+                return Ok(true);
+            }
             let settled = self.books.settled;
             let under_way = (self.books.sent * self.fan_out).saturating_sub(settled);
             self.turn(&mut events, self.sleep_max())?;
@@ -174,6 +228,16 @@ impl Load {
                 thread::sleep(nap);
             }
         }
+    }
+
+    /// Looks now and then whether the broker keeps to the memory that the plan allows.
+    fn has_outgrown(&mut self, now: Duration, watch: &Watch<'_>) -> Result<bool, Failure> {
+        let Some(most) = self.memory_max.filter(|_| now >= self.weigh_at) else {
+            return Ok(false);
+        };
+        self.weigh_at = now + WEIGH_EVERY;
+        self.outgrown = resident_bytes(watch)?.is_some_and(|bytes| bytes > most);
+        Ok(self.outgrown)
     }
 
     /// A PINGREQ from every subscriber: what comes before the answer is still part of the run, so repeats show.
@@ -389,6 +453,9 @@ impl Load {
             unexpected_acknowledgements: unexpected + unexpected_releases,
             stalled,
             gave_up: self.gave_up,
+            resident: self.resident,
+            phases: self.phases,
+            outgrown: self.outgrown,
             violations: violations
                 + refused
                 + unexpected

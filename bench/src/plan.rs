@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::channel::Transport;
 use crate::wire::Version;
 
 /// Length of what the generator writes at the start of every payload: publisher, number, and when it was due.
@@ -41,6 +42,17 @@ pub(crate) enum Scenario {
     I16,
     /// Many wildcard filters, QoS 0: 100 subscribers with 1,000 filters each, 10 publishers, 64 B.
     J,
+    /// As J, with 1,000 subscribers and 1,000,000 filters.
+    J1M,
+    /// Shared subscription, QoS 1: 64 publishers to one group of 8, 64 B, window 100.
+    K,
+    /// Retained, QoS 0: 50,000 messages are stored on as many topics, then one client subscribes to `#`, 64 B.
+    R,
+    /// As R, with 1,000,000 messages.
+    R1M,
+    /// Stalled readers, QoS 0: 10,000 subscribers on `#` that never read, 100 that do, 10 publishers, 250 messages of
+    /// 8 KiB: 2 MiB for each. The readers must lose nothing, and the broker must keep to 4 GiB.
+    S,
     /// Each publisher has its own topics, each subscriber follows one publisher: 50 pairs, 64 B, 1,000,000 messages.
     #[value(name = "pairs")]
     Pairs,
@@ -64,6 +76,10 @@ pub(crate) enum Shape {
         /// How many filters one subscriber has.
         filters_each: usize,
     },
+    /// Every message goes to one of the subscribers, who share a subscription.
+    Group,
+    /// Publishers store retained messages, then one client subscribes to all of them.
+    Retained,
     /// Nobody publishes; `subscribers` clients connect.
     Connections,
 }
@@ -74,8 +90,11 @@ pub(crate) struct Plan {
     pub(crate) scenario: Scenario,
     pub(crate) shape: Shape,
     pub(crate) version: Version,
+    pub(crate) transport: Transport,
     pub(crate) publishers: usize,
     pub(crate) subscribers: usize,
+    /// Further subscribers who never read what comes.
+    pub(crate) stalled: usize,
     /// Topics of each publisher, used in turn.
     pub(crate) topics_each: usize,
     /// Publishes of all publishers together.
@@ -93,6 +112,8 @@ pub(crate) struct Plan {
     pub(crate) duration: Option<Duration>,
     /// Write the time into every payload and report how long deliveries took.
     pub(crate) latency: bool,
+    /// The run is void when the broker's resident set grows beyond so many bytes.
+    pub(crate) memory_max: Option<u64>,
     /// Never sleep, so that what is due leaves at once: a sleep is only exact to a millisecond.
     pub(crate) busy: bool,
 }
@@ -104,8 +125,10 @@ impl Plan {
             scenario,
             shape: Shape::Pairs,
             version: Version::V311,
+            transport: Transport::Tcp,
             publishers: 50,
             subscribers: 50,
+            stalled: 0,
             topics_each: 1,
             messages: 1_000_000,
             qos: [0; 3],
@@ -115,6 +138,7 @@ impl Plan {
             rate: None,
             duration: None,
             latency: false,
+            memory_max: None,
             busy: false,
         };
         let open_loop = Self {
@@ -189,14 +213,47 @@ impl Plan {
                     ..pairs
                 }
             }
-            Scenario::J => Self {
+            Scenario::J | Scenario::J1M => Self {
                 shape: Shape::Devices {
                     filters_each: 1_000,
                 },
                 publishers: 10,
-                subscribers: 100,
+                subscribers: if scenario == Scenario::J { 100 } else { 1_000 },
                 topics_each: 1_000,
                 messages: 300_000,
+                ..pairs
+            },
+            Scenario::K => Self {
+                shape: Shape::Group,
+                publishers: 64,
+                subscribers: 8,
+                qos: [1; 3],
+                in_flight: 100,
+                batch: (1, 100),
+                messages: 500_000,
+                ..pairs
+            },
+            Scenario::R | Scenario::R1M => Self {
+                shape: Shape::Retained,
+                publishers: 10,
+                subscribers: 1,
+                messages: if scenario == Scenario::R {
+                    50_000
+                } else {
+                    1_000_000
+                },
+                ..pairs
+            },
+            Scenario::S => Self {
+                shape: Shape::All,
+                publishers: 10,
+                subscribers: 100,
+                stalled: 10_000,
+                payload_bytes: 8 * 1024,
+                in_flight: 5,
+                batch: (1, 5),
+                messages: 250,
+                memory_max: Some(4 << 30),
                 ..pairs
             },
             Scenario::All => Self {
@@ -222,10 +279,16 @@ impl Plan {
     /// Says what is wrong with a plan that options have changed.
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.shape == Shape::Connections {
+            if self.transport != Transport::Tcp {
+                return Err("this scenario is for --transport tcp only".into());
+            }
             return match self.subscribers {
                 1..=28_000 => Ok(()),
                 _ => Err("--subscribers must be from 1 to 28000, the ports of loopback".into()),
             };
+        }
+        if self.shape == Shape::Retained && (self.qos_max() > 0 || self.messages > 10_000_000) {
+            return Err("this scenario is for QoS 0 and at most 10,000,000 messages".into());
         }
         let needed = if self.latency {
             TIMED_STAMP_BYTES
@@ -288,9 +351,11 @@ impl Plan {
                     .map(|stream| self.topic(stream))
                     .collect()
             }
+            Shape::All if self.stalled > 0 => vec!["#".into()],
+            Shape::Group => vec!["$share/bench/bench/#".into()],
             Shape::All if self.streams() == 1 => vec![self.topic(0)],
             Shape::All => vec!["bench/#".into()],
-            Shape::Connections => Vec::new(),
+            Shape::Connections | Shape::Retained => Vec::new(),
             Shape::Devices { filters_each } => {
                 let first = subscriber * filters_each;
                 let devices = first..first + filters_each;
@@ -305,8 +370,8 @@ impl Plan {
     pub(crate) fn expects(&self, subscriber: usize, stream: usize) -> bool {
         match self.shape {
             Shape::Pairs => stream / self.topics_each == subscriber % self.publishers,
-            Shape::All => true,
-            Shape::Connections => false,
+            Shape::All | Shape::Group => true,
+            Shape::Connections | Shape::Retained => false,
             Shape::Devices { filters_each } => self.device(stream) / filters_each == subscriber,
         }
     }
@@ -316,14 +381,16 @@ impl Plan {
         match self.shape {
             Shape::Pairs => (self.subscribers / self.publishers) as u64,
             Shape::All => self.subscribers as u64,
-            Shape::Devices { .. } => 1,
-            Shape::Connections => 0,
+            Shape::Devices { .. } | Shape::Group => 1,
+            Shape::Connections | Shape::Retained => 0,
         }
     }
 
-    /// Whether the relay can do it: it does not acknowledge, and looks only once where a publisher's messages go.
+    /// Whether the relay can do it: it speaks plain TCP, does not acknowledge, and looks only once where a publisher's messages go.
     pub(crate) fn suits_relay(&self) -> bool {
-        self.qos_max() == 0 && !matches!(self.shape, Shape::Devices { .. })
+        self.transport == Transport::Tcp
+            && self.qos_max() == 0
+            && matches!(self.shape, Shape::Pairs | Shape::All | Shape::Connections)
     }
 
     /// How many topics there are in all.
@@ -389,12 +456,14 @@ mod tests {
             for stream in (0..plan.streams()).step_by(97) {
                 let readers = (0..plan.subscribers)
                     .filter(|s| plan.expects(*s, stream))
-                    .count();
-                assert_eq!(
-                    readers as u64,
-                    plan.fan_out(),
-                    "{scenario:?}, stream {stream}"
-                );
+                    .count() as u64;
+                // A group counts as one.
+                let wanted = if plan.shape == Shape::Group {
+                    8
+                } else {
+                    plan.fan_out()
+                };
+                assert_eq!(readers, wanted, "{scenario:?}, stream {stream}");
             }
         }
     }

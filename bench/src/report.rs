@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::check::Faults;
 use crate::latency::Latency;
+use crate::load::Reading;
 use crate::plan::Plan;
 use crate::usage::Cpu;
 
@@ -28,13 +30,17 @@ pub(crate) struct Report {
     /// Only when the broker's process is known.
     pub(crate) broker: Option<BrokerUse>,
     pub(crate) latency: Option<Latency>,
-    /// Only in scenarios that count connections.
-    pub(crate) resident_bytes_per_connection: Option<f64>,
+    /// Only in scenarios that count connections, filters or retained messages.
+    pub(crate) resident: Option<Resident>,
+    /// What was done before the deliveries, where that is of interest.
+    pub(crate) phases: Vec<Phase>,
     pub(crate) faults_by_qos: [Faults; 3],
     /// Acknowledgements with a reason code of 0x80 or above.
     pub(crate) refused: u64,
     /// Acknowledgements for nothing that waited for one.
     pub(crate) unexpected_acknowledgements: u64,
+    /// The broker used more memory than the scenario allows.
+    pub(crate) outgrown: bool,
     /// Nothing moved any more before everything was delivered.
     pub(crate) stalled: bool,
     /// How often lost QoS 0 messages were given up so that the run went on.
@@ -84,6 +90,59 @@ impl BrokerUse {
     }
 }
 
+/// How much the broker's resident set grew for each of many things.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Resident {
+    pub(crate) of: &'static str,
+    pub(crate) bytes_each: f64,
+}
+
+impl Resident {
+    pub(crate) fn of(
+        of: &'static str,
+        before: Option<u64>,
+        after: Option<u64>,
+        count: u64,
+    ) -> Option<Self> {
+        let grown = after?.saturating_sub(before?);
+        Some(Self {
+            of,
+            bytes_each: grown as f64 / count.max(1) as f64,
+        })
+    }
+}
+
+/// Work of the broker that is not a delivery.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Phase {
+    pub(crate) name: &'static str,
+    pub(crate) count: u64,
+    pub(crate) seconds: f64,
+    /// Only when the broker's process is known.
+    pub(crate) broker_cpu_ns_each: Option<f64>,
+    pub(crate) generator_cpu_ns_each: f64,
+}
+
+impl Phase {
+    pub(crate) fn new(
+        name: &'static str,
+        count: u64,
+        took: Duration,
+        before: &Reading,
+        after: &Reading,
+    ) -> Self {
+        let each = |ns: u64| ns as f64 / count.max(1) as f64;
+        let broker = before.broker.zip(after.broker);
+        Self {
+            name,
+            count,
+            seconds: took.as_secs_f64(),
+            broker_cpu_ns_each: broker.map(|(before, after)| each(after.since(before).total_ns)),
+            generator_cpu_ns_each: each(after.own_ns - before.own_ns),
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -116,8 +175,20 @@ impl fmt::Display for Report {
                 broker.resident_bytes_max as f64 / 1_048_576.0
             )?;
         }
-        if let Some(bytes) = self.resident_bytes_per_connection {
-            writeln!(f, "  broker {bytes:.0} resident bytes per connection")?;
+        for phase in &self.phases {
+            let broker = phase.broker_cpu_ns_each;
+            writeln!(
+                f,
+                "  {} {} times in {:.3} s{}, generator {:.0} ns",
+                phase.name,
+                phase.count,
+                phase.seconds,
+                broker.map_or(String::new(), |ns| format!(": broker {ns:.0} ns CPU each")),
+                phase.generator_cpu_ns_each
+            )?;
+        }
+        if let Some(Resident { of, bytes_each }) = self.resident {
+            writeln!(f, "  broker {bytes_each:.0} resident bytes for each {of}")?;
         }
         if let Some(latency) = &self.latency {
             writeln!(
@@ -152,6 +223,9 @@ impl fmt::Display for Report {
                 "  gave up waiting for lost QoS 0 messages {} times",
                 self.gave_up
             )?;
+        }
+        if self.outgrown {
+            writeln!(f, "  the broker used more memory than this scenario allows")?;
         }
         match (self.violations, self.stalled) {
             (0, _) => f.write_str(

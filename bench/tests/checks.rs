@@ -341,8 +341,118 @@ fn every_connection_is_opened_and_answers_a_ping() {
         assert_eq!(output.status.code(), Some(0), "{report}");
         assert_eq!(report["delivered"], 300, "{report}");
         assert!(
-            report["resident_bytes_per_connection"].as_f64().is_some(),
+            report["resident"]["bytes_each"].as_f64().is_some(),
             "{report}"
         );
     }
+}
+
+/// Mosquitto plays the broker where the relay cannot; the rest of the repository's tests install it.
+fn compare_with_mosquitto(options: &[&str]) -> Option<Value> {
+    let missing = Command::new("mosquitto")
+        .arg("-h")
+        .stdout(Stdio::null())
+        .status()
+        .is_err();
+    if missing {
+        eprintln!("mosquitto is not installed: not tried");
+        return None;
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let json = directory.path().join("comparison.json");
+    let output = Command::new(PROGRAM)
+        .args(["compare", "--runs", "1", "--broker", "mosquitto", "--json"])
+        .arg(&json)
+        .args(options)
+        .output()
+        .expect("the comparison runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{options:?}: {errors}");
+    let written = std::fs::read(&json).expect("what was compared");
+    let comparison: Value = serde_json::from_slice(&written).expect("JSON");
+    Some(comparison["runs"][0]["report"].clone())
+}
+
+#[test]
+fn every_transport_carries_every_qos() {
+    for transport in ["tls", "ws"] {
+        for qos in ["0", "2"] {
+            let options = ["--scenario", "pairs", "--messages", "2000", "--qos", qos];
+            let transport = ["--transport", transport, "--payload", "3000"];
+            // Each WebSocket handshake takes mosquitto a fifth of a second.
+            let clients = ["--publishers", "3", "--subscribers", "3"];
+            if let Some(report) =
+                compare_with_mosquitto(&[&options[..], &transport, &clients].concat())
+            {
+                assert_eq!(report["delivered"], 2_000, "{report}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_group_gets_each_message_once() {
+    for version in ["311", "5"] {
+        let options = [
+            "--scenario",
+            "K",
+            "--messages",
+            "3000",
+            "--version",
+            version,
+        ];
+        if let Some(report) = compare_with_mosquitto(&options) {
+            assert_eq!(report["delivered"], 3_000, "{report}");
+        }
+    }
+}
+
+#[test]
+fn retained_messages_are_stored_and_replayed() {
+    for version in ["311", "5"] {
+        let options = [
+            "--scenario",
+            "R",
+            "--messages",
+            "3001",
+            "--version",
+            version,
+        ];
+        if let Some(report) = compare_with_mosquitto(&options) {
+            assert_eq!(report["delivered"], 3_001, "{report}");
+            assert_eq!(report["phases"][0]["count"], 3_001, "{report}");
+            assert_eq!(report["resident"]["of"], "retained message", "{report}");
+        }
+    }
+}
+
+#[test]
+fn filters_are_weighed() {
+    let options = ["--scenario", "J", "--messages", "3000"];
+    if let Some(report) = compare_with_mosquitto(&options) {
+        assert_eq!(report["phases"][0]["count"], 100_000, "{report}");
+        assert!(
+            report["resident"]["bytes_each"].as_f64().unwrap() > 0.0,
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn who_reads_gets_everything_though_others_do_not_read() {
+    let relay = Relay::start(&[]);
+    let options = [
+        "--scenario",
+        "S",
+        "--messages",
+        "40",
+        "--publishers",
+        "2",
+        "--stalled",
+        "50",
+    ];
+    let output = relay.load(&options);
+    let whole = report(&output);
+    assert_eq!(output.status.code(), Some(0), "{whole}");
+    assert_eq!(whole["delivered"], 4_000, "{whole}");
 }
