@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum as _;
 use tempfile::TempDir;
 
 use crate::channel::Transport;
@@ -23,11 +24,16 @@ pub(crate) enum BrokerKind {
     /// The relay of this program.
     Relay,
     /// Any command; `{port}` in it stands for the port to listen on, `{certificate}` and `{key}` for files of TLS.
-    Command { name: String, words: Vec<String> },
+    Command {
+        name: String,
+        /// What its clients must use.
+        transport: Transport,
+        words: Vec<String>,
+    },
 }
 
 impl BrokerKind {
-    /// Reads `mosquitto`, `relay` or `NAME=COMMAND`.
+    /// Reads `mosquitto`, `relay`, `NAME=COMMAND`, `NAME@tls=COMMAND` or `NAME@ws=COMMAND`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             None if text == "mosquitto" => Ok(Self::Mosquitto),
@@ -35,6 +41,10 @@ impl BrokerKind {
             None => Err("write `mosquitto`, `relay`, or NAME=COMMAND with {port} in it".into()),
             Some((name, command)) => {
                 let words = split_words(command)?;
+                let (name, transport) = match name.split_once('@') {
+                    None => (name, Transport::Tcp),
+                    Some((name, transport)) => (name, Transport::from_str(transport, true)?),
+                };
                 if name.is_empty() || words.is_empty() {
                     return Err("write NAME=COMMAND, both not empty".into());
                 }
@@ -43,6 +53,7 @@ impl BrokerKind {
                 }
                 Ok(Self::Command {
                     name: name.into(),
+                    transport,
                     words,
                 })
             }
@@ -283,7 +294,14 @@ mod tests {
     fn a_command_needs_a_name_and_a_port() {
         assert_eq!(BrokerKind::parse("mosquitto"), Ok(BrokerKind::Mosquitto));
         assert_eq!(BrokerKind::parse("x=b {port}").unwrap().name(), "x");
-        for wrong in ["nothing", "x=", "=b {port}", "x=b"] {
+        let BrokerKind::Command {
+            name, transport, ..
+        } = BrokerKind::parse("x@tls=b {port}").unwrap()
+        else {
+            panic!("a command");
+        };
+        assert_eq!((name.as_str(), transport), ("x", Transport::Tls));
+        for wrong in ["nothing", "x=", "=b {port}", "x=b", "x@udp=b {port}"] {
             assert!(BrokerKind::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -59,12 +59,16 @@ pub(crate) struct LoadArgs {
 
 #[derive(Args)]
 pub(crate) struct CompareArgs {
-    /// `mosquitto`, `relay`, or NAME=COMMAND where {port} stands for the port; give it once for each broker.
+    /// `mosquitto`, `relay`, or NAME=COMMAND where {port} stands for the port; NAME@tls=COMMAND and NAME@ws=COMMAND are for
+    /// other transports, {certificate} and {key} for files of TLS. Give it once for each broker.
     #[arg(long = "broker", value_name = "BROKER", required = true, value_parser = BrokerKind::parse)]
     pub(crate) brokers: Vec<BrokerKind>,
     /// Runs of each broker.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
+    /// Count system calls with strace, in one more run of each broker that is not timed.
+    #[arg(long)]
+    pub(crate) syscalls: bool,
     #[command(flatten)]
     pub(crate) plan: PlanArgs,
     #[command(flatten)]

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use crate::cli::{Cli, Command, CompareArgs, LoadArgs, RelayArgs};
 use crate::failure::Failure;
-use crate::load::{self, Watch};
+use crate::load;
+use crate::watch::Watch;
 use crate::{compare, relay};
 
 /// The program `sanderling-bench`. The exit status is 0 for a valid run, 1 for a void one, 2 for none.
@@ -38,6 +39,7 @@ fn load(args: &LoadArgs) -> Result<bool, Failure> {
         loss_allowed: args.checks.allow_loss,
         stall: args.checks.stall,
         progress: args.progress,
+        count_calls: false,
         interrupted: &interrupted,
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
@@ -59,10 +61,11 @@ fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         loss_allowed: args.checks.allow_loss,
         stall: args.checks.stall,
         progress: None,
+        count_calls: false,
         interrupted: &interrupted,
     };
     let (plan, runs) = (args.plan.plan(), args.runs as usize);
-    let comparison = compare::compare(&plan, &args.brokers, runs, &watch)?;
+    let comparison = compare::compare(&plan, &args.brokers, runs, args.syscalls, &watch)?;
     println!("{}", comparison.table());
     write_json(args.json.as_deref(), &comparison)?;
     Ok(comparison

@@ -13,10 +13,10 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::failure::Failure;
-use crate::load::{Reading, Watch, resident_bytes};
 use crate::plan::{Plan, Scenario};
 use crate::report::{BrokerUse, Report, Resident};
 use crate::usage;
+use crate::watch::{Reading, Watch, resident_bytes};
 use crate::wire::{self, PINGREQ, Version, packet_type};
 
 /// How many clients are at work at the same time.
@@ -40,6 +40,7 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         refused: 0,
     };
     let resident_before = resident_bytes(watch)?;
+    let strace = watch.strace()?;
     let before = Reading::take(watch)?;
     let start = Instant::now();
     let idle = plan.scenario == Scenario::H;
@@ -57,6 +58,7 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
     let after = Reading::take(watch)?;
 
     let delivered = answered as u64;
+    let calls = strace.map(|strace| strace.finish(delivered)).transpose()?;
     let broker = match (watch.broker_pid, before.broker, after.broker) {
         (Some(pid), Some(before), Some(after)) => {
             let most = usage::resident_bytes_max(pid);
@@ -80,6 +82,7 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
             resident_after,
             plan.subscribers as u64,
         ),
+        system_calls: calls,
         refused: crowd.refused,
         stalled: unanswered > 0,
         violations: unanswered + crowd.refused,

@@ -26,9 +26,13 @@ mod publisher;
 mod relay;
 mod report;
 mod retained;
+mod strace;
 mod subscriber;
+mod summary;
+mod table;
 mod tls;
 mod usage;
+mod watch;
 mod websocket;
 mod wire;
 

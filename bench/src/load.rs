@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,8 @@ use crate::publisher::Publisher;
 use crate::report::{BrokerUse, Phase, Report, Resident};
 use crate::retained;
 use crate::subscriber::Subscriber;
-use crate::usage::{self, Cpu};
+use crate::usage;
+use crate::watch::{Reading, Watch, resident_bytes};
 use crate::wire;
 
 /// Room for one read; a frame must fit into it.
@@ -30,20 +31,6 @@ const INBOX_BYTES: usize = 512 * 1024;
 
 /// How often the broker's memory is looked at, where there is a bound.
 const WEIGH_EVERY: Duration = Duration::from_millis(100);
-
-/// How a run is watched; none of this changes what is sent.
-pub(crate) struct Watch<'a> {
-    /// Measure CPU and memory of this process: the broker.
-    pub(crate) broker_pid: Option<u32>,
-    /// Lost QoS 0 messages are counted and are no violation.
-    pub(crate) loss_allowed: bool,
-    /// Nothing moved for so long: the run ends.
-    pub(crate) stall: Duration,
-    /// Print a line of progress every so often.
-    pub(crate) progress: Option<Duration>,
-    /// Set by a signal: stop.
-    pub(crate) interrupted: &'a AtomicBool,
-}
 
 /// Runs `plan` against the broker at `address`.
 pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result<Report, Failure> {
@@ -54,37 +41,23 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         _ => {}
     }
     let mut load = Load::connect(plan, address, watch)?;
+    let strace = watch.strace()?;
     let before = Reading::take(watch)?;
     load.start = Instant::now();
     let stalled = load.exchange(watch)?;
     let elapsed = load.start.elapsed();
     let after = Reading::take(watch)?;
+    let calls = strace
+        .map(|strace| strace.finish(load.books.delivered))
+        .transpose()?;
     if !stalled {
         load.drain(watch)?;
     }
-    load.report(plan, watch, elapsed, (before, after), stalled)
-}
-
-/// What the clocks of both sides said.
-pub(crate) struct Reading {
-    pub(crate) own_ns: u64,
-    pub(crate) broker: Option<Cpu>,
-}
-
-impl Reading {
-    pub(crate) fn take(watch: &Watch<'_>) -> Result<Self, Failure> {
-        let broker = watch.broker_pid.map(usage::cpu).transpose();
-        Ok(Self {
-            own_ns: usage::own_thread_cpu_ns().map_err(Failure::io("CPU time of the generator"))?,
-            broker: broker.map_err(Failure::io("CPU time of the broker"))?,
-        })
-    }
-}
-
-/// The broker's resident set now, if its process is known.
-pub(crate) fn resident_bytes(watch: &Watch<'_>) -> Result<Option<u64>, Failure> {
-    let bytes = watch.broker_pid.map(usage::resident_bytes).transpose();
-    bytes.map_err(Failure::io("memory of the broker"))
+    let report = load.report(plan, watch, elapsed, (before, after), stalled)?;
+    Ok(Report {
+        system_calls: calls,
+        ..report
+    })
 }
 
 struct Load {

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use crate::check::Faults;
 use crate::latency::Latency;
-use crate::load::Reading;
 use crate::plan::Plan;
+use crate::strace::SystemCalls;
 use crate::usage::Cpu;
+use crate::watch::Reading;
 
 /// What one run measured and found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,6 +35,8 @@ pub(crate) struct Report {
     pub(crate) resident: Option<Resident>,
     /// What was done before the deliveries, where that is of interest.
     pub(crate) phases: Vec<Phase>,
+    /// Only in a run that counts them.
+    pub(crate) system_calls: Option<SystemCalls>,
     pub(crate) faults_by_qos: [Faults; 3],
     /// Acknowledgements with a reason code of 0x80 or above.
     pub(crate) refused: u64,

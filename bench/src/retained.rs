@@ -11,10 +11,10 @@ use std::time::Instant;
 use crate::check::Faults;
 use crate::dial::{Caller, Dialer};
 use crate::failure::Failure;
-use crate::load::{Reading, Watch, resident_bytes};
 use crate::plan::{Plan, STAMP_BYTES};
 use crate::report::{BrokerUse, Phase, Report, Resident};
 use crate::usage;
+use crate::watch::{Reading, Watch, resident_bytes};
 use crate::wire::{self, Publish, Version, packet_type};
 
 /// Bytes of packets in one write.
