@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Load(LoadArgs),
     /// Start brokers on free loopback ports, let them take turns, and print a table of medians and ratios.
     Compare(CompareArgs),
+    /// Compare brokers in many scenarios, and write a page with tables and plots.
+    Report(ReportArgs),
     /// Be the yardstick: copy bytes from publishers to subscribers, QoS 0 only, no MQTT work beyond that.
     Relay(RelayArgs),
 }
@@ -76,6 +78,30 @@ pub(crate) struct CompareArgs {
     /// Write all runs and medians to this file as JSON too.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ReportArgs {
+    /// Scenarios by name, such as A or A-tls; without any all of them.
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+    /// As for `compare`; give it once for each broker.
+    #[arg(long = "broker", value_name = "BROKER", required = true, value_parser = BrokerKind::parse)]
+    pub(crate) brokers: Vec<BrokerKind>,
+    /// Runs of each broker.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// A tenth of the work, once: to see whether everything works. The figures mean little.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Write benchmarks.md and benchmarks/*.svg here; not for some of the scenarios or with --quick.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) docs: Option<PathBuf>,
+    /// What the page says one runs to repeat it.
+    #[arg(long, value_name = "TEXT", default_value = "sanderling-bench report")]
+    pub(crate) command: String,
+    #[command(flatten)]
+    pub(crate) checks: CheckArgs,
 }
 
 #[derive(Args)]

@@ -9,17 +9,18 @@ use std::sync::atomic::AtomicBool;
 use clap::Parser;
 use serde::Serialize;
 
-use crate::cli::{Cli, Command, CompareArgs, LoadArgs, RelayArgs};
+use crate::cli::{Cli, Command, CompareArgs, LoadArgs, RelayArgs, ReportArgs};
 use crate::failure::Failure;
 use crate::load;
 use crate::watch::Watch;
-use crate::{compare, relay};
+use crate::{compare, machine, page, relay, suite};
 
 /// The program `sanderling-bench`. The exit status is 0 for a valid run, 1 for a void one, 2 for none.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Load(args) => load(&args),
         Command::Compare(args) => compare(&args),
+        Command::Report(args) => report(&args),
         Command::Relay(args) => relay(&args),
     };
     match result {
@@ -72,6 +73,36 @@ fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         .brokers
         .iter()
         .all(|summary| summary.void_runs == 0))
+}
+
+/// True if all scenarios could be done and every run was valid.
+fn report(args: &ReportArgs) -> Result<bool, Failure> {
+    let interrupted = on_signals()?;
+    let watch = Watch {
+        broker_pid: None,
+        loss_allowed: args.checks.allow_loss,
+        stall: args.checks.stall,
+        progress: None,
+        count_calls: machine::has_strace() && !args.quick,
+        interrupted: &interrupted,
+    };
+    let runs = if args.quick { 1 } else { args.runs as usize };
+    let entries = suite::entries(&args.scenarios)?;
+    let outcomes = suite::run(&entries, &args.brokers, runs, args.quick, &watch)?;
+    let whole = args.scenarios.is_empty() && !args.quick;
+    if let Some(directory) = args.docs.as_deref().filter(|_| whole) {
+        page::write(directory, &outcomes, &args.command)?;
+        println!("written: {}", directory.join("benchmarks.md").display());
+    }
+    let mut compared = outcomes.iter().map(|(_, outcome)| outcome.as_ref());
+    Ok(compared.all(|outcome| {
+        outcome.is_ok_and(|comparison| {
+            comparison
+                .brokers
+                .iter()
+                .all(|broker| broker.void_runs == 0)
+        })
+    }))
 }
 
 fn relay(args: &RelayArgs) -> Result<bool, Failure> {

@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask`. Without dependencies, so that the first of them starts at once.
 
+mod bench;
 mod budgets;
 mod bugs;
 mod fuzz;
@@ -18,6 +19,8 @@ cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not 
 cargo xtask simulate --seed N             repeat one simulated run; a failure is made short and told in full
 cargo xtask simulate --seeds A..B         run all seeds from A to B - 1
 cargo xtask simulate --minutes M          run fresh seeds until the time is over
+cargo xtask bench                         measure both drivers beside mosquitto, and write docs/benchmarks.md
+cargo xtask bench SCENARIO... [--runs N]  measure in some scenarios, such as A and F0; --quick for a first look
 cargo xtask budgets                       compare what hot paths cost with bench/budgets/budgets.txt
 cargo xtask budgets --write               write that table
 cargo xtask budgets --hot CASE...         show where the instructions go; --list names the cases
@@ -68,6 +71,7 @@ fn command(arguments: &[&str]) -> Result<ExitCode, String> {
             })?;
             fuzz::run(target, minutes)?
         }
+        ["bench", ref arguments @ ..] => bench::run(arguments)?,
         ["budgets", ref options @ ..] => budgets::run(options)?,
         ["bugs", ref names @ ..] => bugs::run(names)?,
         ["simulate", ref rest @ ..] => simulate::run(rest)?,
