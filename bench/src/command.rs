@@ -12,8 +12,9 @@ use serde::Serialize;
 use crate::cli::{Cli, Command, CompareArgs, LoadArgs, RelayArgs, ReportArgs};
 use crate::failure::Failure;
 use crate::load;
-use crate::watch::Watch;
-use crate::{compare, machine, page, relay, suite};
+use crate::watch::{Progress, Watch};
+use crate::workload::Tick;
+use crate::{compare, machine, page, relay, suite, usage};
 
 /// The program `sanderling-bench`. The exit status is 0 for a valid run, 1 for a void one, 2 for none.
 pub fn main() -> ExitCode {
@@ -35,12 +36,14 @@ pub fn main() -> ExitCode {
 /// True if nothing was lost, repeated or out of order beyond what is allowed.
 fn load(args: &LoadArgs) -> Result<bool, Failure> {
     let interrupted = on_signals()?;
+    let tell = |tick: &Tick| tell_progress(tick, args.broker_pid);
     let watch = Watch {
         broker_pid: args.broker_pid,
         loss_allowed: args.checks.allow_loss,
         stall: args.checks.stall,
-        progress: args.progress,
+        progress: args.progress.map(|every| Progress { every, tell: &tell }),
         count_calls: false,
+        stops_gently: false,
         interrupted: &interrupted,
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
@@ -55,6 +58,19 @@ fn load(args: &LoadArgs) -> Result<bool, Failure> {
     Ok(report.violations == 0)
 }
 
+/// A line of progress.
+fn tell_progress(tick: &Tick, broker_pid: Option<u32>) {
+    let memory = broker_pid.and_then(|pid| usage::resident_bytes_max(pid).ok());
+    let memory = memory.map_or(String::new(), |bytes| format!(", broker RSS max {bytes} B"));
+    eprintln!(
+        "{:>6} s: {:.0} sent and {:.0} delivered per second, {} under way{memory}",
+        tick.elapsed.as_secs(),
+        tick.sent_per_second,
+        tick.delivered_per_second,
+        tick.under_way
+    );
+}
+
 fn compare(args: &CompareArgs) -> Result<bool, Failure> {
     let interrupted = on_signals()?;
     let watch = Watch {
@@ -63,6 +79,7 @@ fn compare(args: &CompareArgs) -> Result<bool, Failure> {
         stall: args.checks.stall,
         progress: None,
         count_calls: false,
+        stops_gently: false,
         interrupted: &interrupted,
     };
     let (plan, runs) = (args.plan.plan(), args.runs as usize);
@@ -84,6 +101,7 @@ fn report(args: &ReportArgs) -> Result<bool, Failure> {
         stall: args.checks.stall,
         progress: None,
         count_calls: machine::has_strace() && !args.quick,
+        stops_gently: false,
         interrupted: &interrupted,
     };
     let runs = if args.quick { 1 } else { args.runs as usize };

@@ -17,7 +17,7 @@ use crate::plan::{Plan, Scenario};
 use crate::report::{BrokerUse, Report, Resident};
 use crate::usage;
 use crate::watch::{Reading, Watch, resident_bytes};
-use crate::wire::{self, PINGREQ, Version, packet_type};
+use crate::wire::{self, Login, PINGREQ, Version, packet_type};
 
 /// How many clients are at work at the same time.
 const AT_A_TIME: usize = 64;
@@ -36,6 +36,8 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         poll: Poll::new().map_err(Failure::io("poll"))?,
         address,
         version: plan.version,
+        prefix: plan.prefix.clone(),
+        login: plan.login.clone(),
         clients: Vec::with_capacity(plan.subscribers),
         refused: 0,
     };
@@ -94,6 +96,8 @@ struct Crowd {
     poll: Poll,
     address: SocketAddr,
     version: Version,
+    prefix: String,
+    login: Option<Login>,
     clients: Vec<Client>,
     /// CONNACK or SUBACK with an error code.
     refused: u64,
@@ -187,9 +191,13 @@ impl Crowd {
     /// Writes the packet of `exchange`; false while the connection is not open yet.
     fn ask(&mut self, index: usize, exchange: Exchange) -> Result<bool, Failure> {
         let packet = match exchange {
-            Exchange::Connect => wire::encode_connect(self.version, &format!("bench-{index}")),
+            Exchange::Connect => {
+                let client_id = format!("{}-{index}", self.prefix);
+                wire::encode_connect(self.version, &client_id, self.login.as_ref())
+            }
             Exchange::Subscribe => {
-                wire::encode_subscribe(self.version, &[format!("bench/{index:05}")], 0)
+                let filter = format!("{}/{index:05}", self.prefix);
+                wire::encode_subscribe(self.version, &[filter], 0)
             }
             Exchange::Ping => PINGREQ.to_vec(),
         };

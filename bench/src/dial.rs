@@ -15,7 +15,7 @@ use crate::link::Link;
 use crate::plan::Plan;
 use crate::tls;
 use crate::websocket::WebSocket;
-use crate::wire::{self, Connack, Frame, Version, packet_type};
+use crate::wire::{self, Connack, Frame, Login, Version, packet_type};
 
 /// How long a broker may take for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -29,6 +29,7 @@ pub(crate) struct Dialer {
     address: SocketAddr,
     version: Version,
     transport: Transport,
+    login: Option<Login>,
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -42,6 +43,7 @@ impl Dialer {
             address,
             version: plan.version,
             transport: plan.transport,
+            login: plan.login.clone(),
             tls,
         })
     }
@@ -85,7 +87,10 @@ impl Dialer {
             version: self.version,
             client_id: client_id.into(),
         };
-        caller.send("CONNECT", &wire::encode_connect(self.version, client_id))?;
+        caller.send(
+            "CONNECT",
+            &wire::encode_connect(self.version, client_id, self.login.as_ref()),
+        )?;
         let version = self.version;
         let connack = caller.answer("CONNACK", packet_type::CONNACK, |frame| {
             wire::connack(frame, version)

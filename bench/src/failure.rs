@@ -4,11 +4,12 @@ use std::{fmt, io};
 
 /// A run that came to no result.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The operating system refused something.
     Io {
         /// What was being done.
         doing: String,
+        /// What it said.
         error: io::Error,
     },
     /// The broker answered something else than MQTT or this run needs.
@@ -38,3 +39,5 @@ impl fmt::Display for Failure {
         }
     }
 }
+
+impl std::error::Error for Failure {}

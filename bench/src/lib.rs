@@ -2,7 +2,7 @@
 //!
 //! `load` drives a broker that is listening, `compare` starts several and lets them take turns, `relay` is the
 //! yardstick. The generator costs far less than a broker: packets are encoded once, reads and writes carry many, and
-//! incoming frames are scanned by length. No crate of Sanderling is used: a generator that shared the broker's codec
+//! incoming frames are scanned by length. [`run`] puts a load on a broker from within another program. No crate of Sanderling is used: a generator that shared the broker's codec
 //! would share its mistakes.
 
 mod books;
@@ -39,5 +39,9 @@ mod usage;
 mod watch;
 mod websocket;
 mod wire;
+mod workload;
 
 pub use command::main;
+pub use failure::Failure;
+pub use report::Report;
+pub use workload::{Pattern, Protocol, Tick, Workload, run};

@@ -25,6 +25,7 @@ use crate::subscriber::Subscriber;
 use crate::usage;
 use crate::watch::{Reading, Watch, resident_bytes};
 use crate::wire;
+use crate::workload::Tick;
 
 /// Room for one read; a frame must fit into it.
 const INBOX_BYTES: usize = 512 * 1024;
@@ -58,6 +59,14 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
         system_calls: calls,
         ..report
     })
+}
+
+/// What had happened when progress was told last.
+#[derive(Default)]
+struct Pace {
+    at: Duration,
+    sent: u64,
+    delivered: u64,
 }
 
 struct Load {
@@ -96,7 +105,7 @@ impl Load {
         let dialer = Dialer::new(plan, address)?;
         let mut stalled = Vec::with_capacity(plan.stalled);
         for index in 0..plan.stalled {
-            let mut caller = dialer.dial_small(&format!("bench-stalled{index}"))?;
+            let mut caller = dialer.dial_small(&format!("{}-stalled{index}", plan.prefix))?;
             caller.subscribe(&plan.filters(0), plan.qos_max())?;
             stalled.push(caller);
         }
@@ -104,7 +113,7 @@ impl Load {
         let start = Instant::now();
         let mut subscribers = Vec::with_capacity(plan.subscribers);
         for index in 0..plan.subscribers {
-            let (mut caller, _) = dialer.dial(&format!("bench-s{index}"))?;
+            let (mut caller, _) = dialer.dial(&format!("{}-s{index}", plan.prefix))?;
             caller.subscribe(&plan.filters(index), plan.qos_max())?;
             let mut link = caller.into_link()?;
             link.register(poll.registry(), Token(plan.publishers + index))?;
@@ -125,7 +134,7 @@ impl Load {
         }
         let mut publishers = Vec::with_capacity(plan.publishers);
         for index in 0..plan.publishers {
-            let id = format!("bench-p{index}");
+            let id = format!("{}-p{index}", plan.prefix);
             let (caller, connack) = dialer.dial(&id)?;
             let mut link = caller.into_link()?;
             link.register(poll.registry(), Token(index))?;
@@ -159,7 +168,7 @@ impl Load {
     fn exchange(&mut self, watch: &Watch<'_>) -> Result<bool, Failure> {
         let mut events = Events::with_capacity(1024);
         let (mut moved_at, mut moved_to) = (Duration::ZERO, 0);
-        let mut progress_at = watch.progress;
+        let mut pace = Pace::default();
         (0..self.publishers.len()).for_each(|publisher| self.books.list(publisher));
         loop {
             let now = self.start.elapsed();
@@ -180,14 +189,11 @@ impl Load {
                 moved_at = now;
                 continue;
             }
-            if let (Some(at), Some(every)) = (progress_at, watch.progress)
-                && now >= at
-            {
-                self.print_progress(now, watch);
-                progress_at = Some(at + every);
-            }
-            if watch.interrupted.load(Ordering::Relaxed) {
-                return Err(Failure::Interrupted);
+            self.tell_progress(now, &mut pace, watch);
+            match watch.interrupted.load(Ordering::Relaxed) {
+                true if watch.stops_gently => self.stop_publishing(),
+                true => return Err(Failure::Interrupted),
+                false => {}
             }
             if self.has_outgrown(now, watch)? {
                 return Ok(true);
@@ -320,9 +326,7 @@ impl Load {
     fn accrue(&mut self, now: Duration) {
         if self.stop_at.is_some_and(|stop_at| now >= stop_at) {
             self.stop_at = None;
-            for (publisher, progress) in self.publishers.iter_mut().zip(&self.books.progress) {
-                publisher.messages = progress.sent;
-            }
+            self.stop_publishing();
         }
         let Some(rate) = self.rate else { return };
         let messages = self.publishers.iter().map(|publisher| publisher.messages);
@@ -364,16 +368,34 @@ impl Load {
         self.books.progress.iter().all(|progress| progress.qos == 0)
     }
 
-    fn print_progress(&self, now: Duration, watch: &Watch<'_>) {
-        let memory = watch
-            .broker_pid
-            .and_then(|pid| usage::resident_bytes_max(pid).ok());
-        let memory = memory.map_or(String::new(), |bytes| format!(", broker RSS max {bytes} B"));
+    /// Tells who wants to know how it goes, when it is time to.
+    fn tell_progress(&self, now: Duration, pace: &mut Pace, watch: &Watch<'_>) {
+        let Some(progress) = watch
+            .progress
+            .filter(|progress| now >= pace.at + progress.every)
+        else {
+            return;
+        };
         let (sent, delivered) = (self.books.sent, self.books.delivered);
-        eprintln!(
-            "{:>6} s: {sent} sent, {delivered} delivered{memory}",
-            now.as_secs()
-        );
+        let seconds = (now - pace.at).as_secs_f64();
+        (progress.tell)(&Tick {
+            elapsed: now,
+            sent_per_second: (sent - pace.sent) as f64 / seconds,
+            delivered_per_second: (delivered - pace.delivered) as f64 / seconds,
+            under_way: sent - self.books.settled / self.fan_out,
+        });
+        *pace = Pace {
+            at: now,
+            sent,
+            delivered,
+        };
+    }
+
+    /// What was sent is all there is to send.
+    fn stop_publishing(&mut self) {
+        for (publisher, progress) in self.publishers.iter_mut().zip(&self.books.progress) {
+            publisher.messages = progress.sent;
+        }
     }
 
     fn report(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::channel::Transport;
-use crate::wire::Version;
+use crate::wire::{Login, Version};
 
 /// Length of what the generator writes at the start of every payload: publisher, number, and when it was due.
 pub(crate) const STAMP_BYTES: usize = 12;
@@ -91,6 +91,9 @@ pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) version: Version,
     pub(crate) transport: Transport,
+    /// What client identifiers and topics begin with.
+    pub(crate) prefix: String,
+    pub(crate) login: Option<Login>,
     pub(crate) publishers: usize,
     pub(crate) subscribers: usize,
     /// Further subscribers who never read what comes.
@@ -126,6 +129,8 @@ impl Plan {
             shape: Shape::Pairs,
             version: Version::V311,
             transport: Transport::Tcp,
+            prefix: "bench".into(),
+            login: None,
             publishers: 50,
             subscribers: 50,
             stalled: 0,
@@ -337,8 +342,8 @@ impl Plan {
             Shape::Devices { .. } => {
                 format!("site/{publisher:05}/dev/{:06}/state", self.device(stream))
             }
-            _ if self.topics_each == 1 => format!("bench/{publisher:05}"),
-            _ => format!("bench/{publisher:05}/{topic:05}"),
+            _ if self.topics_each == 1 => format!("{}/{publisher:05}", self.prefix),
+            _ => format!("{}/{publisher:05}/{topic:05}", self.prefix),
         }
     }
 
@@ -352,9 +357,9 @@ impl Plan {
                     .collect()
             }
             Shape::All if self.stalled > 0 => vec!["#".into()],
-            Shape::Group => vec!["$share/bench/bench/#".into()],
+            Shape::Group => vec![format!("$share/bench/{}/#", self.prefix)],
             Shape::All if self.streams() == 1 => vec![self.topic(0)],
-            Shape::All => vec!["bench/#".into()],
+            Shape::All => vec![format!("{}/#", self.prefix)],
             Shape::Connections | Shape::Retained => Vec::new(),
             Shape::Devices { filters_each } => {
                 let first = subscriber * filters_each;

@@ -15,7 +15,7 @@ use crate::watch::Reading;
 
 /// What one run measured and found.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     pub(crate) scenario: String,
     pub(crate) version: String,
     pub(crate) publishers: usize,
@@ -53,6 +53,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Nothing was lost, repeated or out of order beyond what the QoS allows, and nothing stood still.
+    pub fn is_valid(&self) -> bool {
+        self.violations == 0
+    }
+
     /// A report that says what was planned, and nothing yet of what happened.
     pub(crate) fn of(plan: &Plan) -> Self {
         let qos: BTreeSet<u8> = (0..plan.publishers.min(3))

@@ -28,10 +28,10 @@ pub(crate) fn run(plan: &Plan, address: SocketAddr, watch: &Watch<'_>) -> Result
     let dialer = Dialer::new(plan, address)?;
     let mut writers = Vec::new();
     for publisher in 0..plan.publishers {
-        let (caller, _) = dialer.dial(&format!("bench-p{publisher}"))?;
+        let (caller, _) = dialer.dial(&format!("{}-p{publisher}", plan.prefix))?;
         writers.push(Writer::new(plan, publisher, caller));
     }
-    let (mut reader, _) = dialer.dial("bench-s0")?;
+    let (mut reader, _) = dialer.dial(&format!("{}-s0", plan.prefix))?;
 
     let (resident_before, before) = (resident_bytes(watch)?, Reading::take(watch)?);
     let start = Instant::now();

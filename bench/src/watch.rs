@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::strace::Strace;
 use crate::usage::{self, Cpu};
+use crate::workload::Tick;
 
 /// How a run is watched; none of this changes what is sent.
 pub(crate) struct Watch<'a> {
@@ -15,12 +16,20 @@ pub(crate) struct Watch<'a> {
     pub(crate) loss_allowed: bool,
     /// Nothing moved for so long: the run ends.
     pub(crate) stall: Duration,
-    /// Print a line of progress every so often.
-    pub(crate) progress: Option<Duration>,
+    pub(crate) progress: Option<Progress<'a>>,
     /// Count the broker's system calls, which makes all times worthless.
     pub(crate) count_calls: bool,
+    /// To be interrupted means to publish no more, and not to have failed.
+    pub(crate) stops_gently: bool,
     /// Set by a signal: stop.
     pub(crate) interrupted: &'a AtomicBool,
+}
+
+/// Who is told how a run goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Progress<'a> {
+    pub(crate) every: Duration,
+    pub(crate) tell: &'a dyn Fn(&Tick),
 }
 
 impl Watch<'_> {

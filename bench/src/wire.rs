@@ -219,18 +219,30 @@ pub(crate) fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }
 
+/// User name and password.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) username: String,
+    pub(crate) password: Vec<u8>,
+}
+
 /// CONNECT with a clean session and no keep alive.
-pub(crate) fn encode_connect(version: Version, client_id: &str) -> Vec<u8> {
+pub(crate) fn encode_connect(version: Version, client_id: &str, login: Option<&Login>) -> Vec<u8> {
     let mut body = Vec::new();
     put_string(&mut body, "MQTT");
     body.push(match version {
         Version::V311 => 4,
         Version::V5 => 5,
     });
-    body.push(0x02); // clean session, or Clean Start
+    // Clean session, or Clean Start; with both a user name and a password.
+    body.push(if login.is_some() { 0xC2 } else { 0x02 });
     body.extend_from_slice(&[0, 0]);
     put_no_properties(&mut body, version);
     put_string(&mut body, client_id);
+    if let Some(login) = login {
+        put_string(&mut body, &login.username);
+        put_bytes(&mut body, &login.password);
+    }
     framed(packet_type::CONNECT << 4, &body)
 }
 
@@ -308,9 +320,13 @@ pub(crate) fn framed(first: u8, body: &[u8]) -> Vec<u8> {
 }
 
 fn put_string(body: &mut Vec<u8>, string: &str) {
-    let length = u16::try_from(string.len()).expect("names of the generator are short");
+    put_bytes(body, string.as_bytes());
+}
+
+fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u16::try_from(bytes.len()).expect("names and passwords are short");
     body.extend_from_slice(&length.to_be_bytes());
-    body.extend_from_slice(string.as_bytes());
+    body.extend_from_slice(bytes);
 }
 
 fn put_no_properties(body: &mut Vec<u8>, version: Version) {

@@ -1,6 +1,7 @@
-//! The `sanderling` command: an MQTT broker, two small clients to try it with, and certificates for that.
+//! The `sanderling` command: an MQTT broker, two small clients to try it with, a load generator, and certificates.
 
 mod args;
+mod bench;
 mod cert;
 mod client;
 mod log;
@@ -28,6 +29,11 @@ fn main() -> ExitCode {
         None => exit_code(serve::serve(&cli.serve)),
         Some(Command::Pub(args)) => client_exit_code(client::publish(&args)),
         Some(Command::Sub(args)) => client_exit_code(client::subscribe(&args)),
+        Some(Command::Bench(args)) => match bench::bench(&args) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => exit_code(Err(error)),
+        },
         Some(Command::Cert(args)) => exit_code(cert::make(&args).map(|made| {
             // Perhaps nobody reads it.
             let _ = io::stdout().write_all(made.as_bytes());

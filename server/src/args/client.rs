@@ -234,12 +234,12 @@ pub(crate) struct WillArgs {
     pub(crate) will_retain: bool,
 }
 
-fn parse_qos(text: &str) -> Result<QoS, String> {
+pub(super) fn parse_qos(text: &str) -> Result<QoS, String> {
     let number = text.parse().ok().and_then(QoS::from_bits);
     number.ok_or_else(|| "a QoS is 0, 1 or 2".to_owned())
 }
 
-fn parse_version(text: &str) -> Result<Version, String> {
+pub(super) fn parse_version(text: &str) -> Result<Version, String> {
     match text {
         "mqttv31" | "31" => Ok(Version::V31),
         "mqttv311" | "311" => Ok(Version::V311),

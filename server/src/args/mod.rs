@@ -1,11 +1,13 @@
-//! The command line. Without a subcommand the command serves; `pub` and `sub` are small clients, and
+//! The command line. Without a subcommand the command serves; `pub` and `sub` are small clients, `bench` is many, and
 //! `cert` makes certificates.
 
+mod bench;
 mod cert;
 mod client;
 mod serve;
 mod usage;
 
+pub(crate) use bench::{BenchArgs, Pattern};
 pub(crate) use cert::{CertArgs, Host};
 pub(crate) use client::{ConnectArgs, MessageArgs, PubArgs, SubArgs, TlsArgs, TlsVersion};
 pub(crate) use serve::{LogFormat, LogLevel, Runtime, ServeArgs};
@@ -53,4 +55,6 @@ pub(crate) enum Command {
     Sub(Box<SubArgs>),
     /// Make certificates for trying out TLS
     Cert(CertArgs),
+    /// Put a load on a broker and measure it
+    Bench(Box<BenchArgs>),
 }
