@@ -86,7 +86,7 @@ impl BrokerKind {
                 let written = fs::write(&path, configuration);
                 written.map_err(Failure::io("configuration of mosquitto"))?;
                 let mut command = Command::new("mosquitto");
-                command.arg("-c").arg(path);
+                command.env("PATH", path_with_sbin()).arg("-c").arg(path);
                 Ok(command)
             }
             Self::Relay => {
@@ -108,6 +108,11 @@ impl BrokerKind {
             }
         }
     }
+}
+
+/// Debian keeps servers where not every user looks for programs.
+fn path_with_sbin() -> String {
+    format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 /// A program named with a `/` is looked for from where the caller is: the broker itself starts in a directory of its own.

@@ -347,9 +347,12 @@ fn every_connection_is_opened_and_answers_a_ping() {
     }
 }
 
-/// Mosquitto plays the broker where the relay cannot; the rest of the repository's tests install it.
+/// Mosquitto plays the broker where the relay cannot. The step `interop` installs it and runs these tests again.
 fn compare_with_mosquitto(options: &[&str]) -> Option<Value> {
+    // Where Debian keeps it, not every user looks for programs.
+    let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
     let missing = Command::new("mosquitto")
+        .env("PATH", path)
         .arg("-h")
         .stdout(Stdio::null())
         .status()

@@ -80,11 +80,12 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "interop",
-        proves: "foreign clients get on with the release build of the command",
+        proves: "foreign clients get on with the release build of the command, the load generator with a foreign broker",
         commands: &[
             "tests/interop/install.sh",
             "cargo build --release --locked --package sanderling",
             "cargo test --workspace --features sanderling-tests/interop --locked --test interop",
+            "cargo test --workspace --features sanderling-tests/interop --locked --test checks",
         ],
     },
 ];
