@@ -391,10 +391,11 @@ impl Plan {
         }
     }
 
-    /// Whether the relay can do it: it speaks plain TCP, does not acknowledge, and looks only once where a publisher's messages go.
+    /// Whether the relay can do it: it speaks plain TCP, bounds little, does not acknowledge, and looks only once where a publisher's messages go.
     pub(crate) fn suits_relay(&self) -> bool {
         self.transport == Transport::Tcp
             && self.qos_max() == 0
+            && self.stalled == 0
             && matches!(self.shape, Shape::Pairs | Shape::All | Shape::Connections)
     }
 
