@@ -76,7 +76,8 @@ pub(crate) struct Peer {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let inbox = Inbox::new(Nobody);
+        let inbox = Inbox::new();
+        inbox.attach(Nobody);
         let (hooks, answerers) = (HookChain::new(), Answerers::default());
         let engine = Engine::of_parts(Config::default(), hooks, answerers, Vec::new(), inbox);
         Self {
