@@ -275,6 +275,7 @@ impl State {
             retain_as_published,
             ..
         } = options;
+        session.subscriptions_made += u32::from(is_new);
         let member = Member {
             session: number,
             subscription_id: identifier,

@@ -260,6 +260,11 @@ impl<'a> SessionView<'a> {
         all.map(move |(filter, subscription)| subscription_view(filter, subscription, origin))
     }
 
+    /// How many subscriptions were ever made in it; to replace one does not count.
+    pub fn subscriptions_made(self) -> u32 {
+        self.session.subscriptions_made
+    }
+
     /// How many messages may be in flight to it.
     pub fn inflight_max(self) -> u16 {
         self.session.inflight_max

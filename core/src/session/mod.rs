@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
     /// What they count for in the byte limit.
     pub(crate) subscription_bytes: u64,
+    /// How many were ever made.
+    pub(crate) subscriptions_made: u32,
     /// It has been in a group, so it may hold messages that were sent to one.
     pub(crate) joined_groups: bool,
     pub(crate) inbound: Inbound,
@@ -100,6 +102,7 @@ impl Session {
             inflight_max: 1,
             subscriptions: BTreeMap::new(),
             subscription_bytes: 0,
+            subscriptions_made: 0,
             joined_groups: false,
             inbound: Inbound::default(),
             outbound: Outbound::default(),

@@ -145,6 +145,21 @@ impl SubscriptionStore {
         Ok(())
     }
 
+    /// The same of one client, as long as it has a session.
+    ///
+    /// # Errors
+    /// `NotStarted`, `Stopped` or `WouldDeadlock`.
+    pub fn counts_of(&self, client_id: &str) -> Result<Option<SubscriptionCounts>, HandleError> {
+        let client_id = client_id.to_owned();
+        self.0.look(move |view| {
+            let session = view.session(&client_id)?;
+            Some(SubscriptionCounts {
+                total: session.subscriptions_made().into(),
+                current: session.subscriptions().len() as u32,
+            })
+        })
+    }
+
     /// How many subscriptions there are, and were.
     ///
     /// # Errors

@@ -4,8 +4,11 @@
 mod client;
 mod flow;
 mod full;
+mod handle;
+mod inline;
 mod listeners;
 mod load;
+mod plugins;
 mod program;
 mod serve;
 mod stop;
