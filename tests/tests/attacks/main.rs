@@ -9,6 +9,7 @@ mod accounts;
 mod cost;
 mod flow;
 mod got;
+mod meddling;
 mod memory;
 mod odd;
 mod packets;
