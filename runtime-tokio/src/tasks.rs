@@ -42,7 +42,7 @@ pub(crate) async fn keep(
     }) = owner.sleep()
     {
         if is_stopping {
-            acceptors.abort_all();
+            acceptors.shutdown().await;
         }
         match at_most {
             Some(sleep) => {
@@ -53,6 +53,7 @@ pub(crate) async fn keep(
         }
         owner.turn(|engine, _| engine.read_inbox());
     }
+    acceptors.shutdown().await;
     match owner.finish() {
         // A plugin may block while it ends what it has begun.
         Some(finished) => task::spawn_blocking(|| finished.unload())

@@ -128,9 +128,7 @@ async fn keep(
     }) = owner.sleep()
     {
         if is_stopping {
-            for acceptor in acceptors.drain(..) {
-                acceptor.cancel().await;
-            }
+            close(&mut acceptors).await;
         }
         // Woken or not: either way it is time for a turn.
         let _ = match at_most {
@@ -139,9 +137,16 @@ async fn keep(
         };
         owner.turn(|engine, _| engine.read_inbox());
     }
+    close(&mut acceptors).await;
     match owner.finish() {
         Some(finished) => task::spawn_blocking(|| finished.unload()).await,
         None => Ok(()),
+    }
+}
+
+async fn close(acceptors: &mut Vec<JoinHandle<()>>) {
+    for acceptor in acceptors.drain(..) {
+        acceptor.cancel().await;
     }
 }
 
