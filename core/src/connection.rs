@@ -66,6 +66,8 @@ pub(crate) struct Live {
     /// One and a half times the client's keep alive; none if that is 0. [MQTT-3.1.2-22]
     pub(crate) silence_max: Option<Duration>,
     pub(crate) last_received: Instant,
+    /// The place among the known routes where its last message went.
+    pub(crate) route: u32,
     /// PUBLISH packets decoded, by QoS.
     pub(crate) received: [u32; 3],
     /// Its CONNECT asked for a session that outlives it. [MQTT 5.0, 3.14.2.2.2]

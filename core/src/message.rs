@@ -120,6 +120,7 @@ pub(crate) fn expiry(properties: Properties<'_>, now: Instant) -> Option<Instant
 
 /// The properties that go on to receivers unaltered and in order: all but topic alias, message expiry interval and
 /// subscription identifier. [MQTT-3.3.2-17] [MQTT-3.3.2-18]
+#[inline]
 pub(crate) fn forwardable(properties: Properties<'_>) -> Cow<'_, [u8]> {
     if properties.is_empty() || properties.iter().all(|property| is_forwarded(&property)) {
         return Cow::Borrowed(properties.as_bytes());

@@ -241,6 +241,7 @@ impl Actions {
     }
 
     /// Adds a receiver of `frame`; receivers of one frame in a row become one order.
+    #[inline]
     pub(crate) fn deliver(&mut self, frame: Frame, packet_id_at: u32, target: Target) {
         let at = offset(self.targets.len());
         self.targets.push(target);

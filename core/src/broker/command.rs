@@ -217,7 +217,7 @@ impl Broker {
         };
         let receivers = self
             .state
-            .take_message(None, permit::command(message), actions);
+            .take_message(None, &mut 0, permit::command(message), actions);
         Answer::Published { receivers }
     }
 

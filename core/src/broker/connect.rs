@@ -311,6 +311,7 @@ impl Broker {
             version,
             silence_max,
             last_received: now,
+            route: 0,
             received: [0; 3],
             asked_to_outlive: connect.properties.session_expiry_interval().unwrap_or(0) > 0,
             held: None,
@@ -365,8 +366,8 @@ impl Broker {
 
 /// Topics that only the server writes.
 pub(super) fn is_server_topic(topic: &str) -> bool {
-    let first = topic.split('/').next();
-    matches!(first, Some("$SYS" | "$CONTROL"))
+    // Nearly no topic begins like this.
+    topic.starts_with('$') && matches!(topic.split('/').next(), Some("$SYS" | "$CONTROL"))
 }
 
 fn keep_will(will: &Will<'_>) -> KeptWill {

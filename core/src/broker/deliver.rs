@@ -4,6 +4,7 @@ use super::{
     Actions, DropCause, Target,
     form::{self, Alias, Encoded, Form},
     permit::Allowed,
+    routes::Route,
     state::{State, Untold},
 };
 use crate::{
@@ -18,7 +19,7 @@ use alloc::{sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 /// Subscription identifiers beside the first that a receiver's copy carries.
-type FurtherIdentifiers = SmallVec<[(u32, u32); 4]>;
+pub(super) type FurtherIdentifiers = SmallVec<[(u32, u32); 4]>;
 
 /// What one receiver's copy has of its own.
 #[derive(Clone, Copy, Debug)]
@@ -44,29 +45,74 @@ impl Shape<'_> {
 }
 
 impl State {
-    /// Hands a message to every session with a subscription that matches. Returns how many got or will get it.
+    /// Hands a message to every session with a subscription that matches. Returns how many got or will get it. `hint` is
+    /// where the last message of the same publisher went.
     pub(super) fn route(
         &mut self,
         origin: Option<u32>,
-        mut message: Incoming<'_>,
+        hint: &mut u32,
+        message: &mut Incoming<'_>,
         actions: &mut Actions,
     ) -> u32 {
-        let mut receivers = core::mem::take(&mut self.receivers);
-        let (filters, groups) = self.gather(message.topic, origin, &mut receivers);
-        let further = if filters > 1 && self.config.delivery_mode == DeliveryMode::OnlyOnce {
-            self.merge(&mut receivers)
-        } else {
-            FurtherIdentifiers::new()
-        };
-        if filters == 0 {
-            self.statistics.messages_unrouted += 1;
+        if let Some(place) = self.routes.find(*hint, message.topic)
+            && let Some(route) = self.routes.borrow(place)
+        {
+            *hint = place;
+            let taken = self.follow(&route, origin, message, actions);
+            self.routes.give_back(place, route);
+            return taken;
         }
+        let mut route = core::mem::take(&mut self.found);
+        self.find_receivers(message.topic, origin, &mut route);
+        let taken = self.follow(&route, origin, message, actions);
+        self.routes.remember(message.topic, &route, hint);
+        route.clear();
+        self.found = route;
+        taken
+    }
+
+    /// Asks the index, and makes of what it says one receiver for each session if each is to get one copy.
+    #[inline(never)]
+    fn find_receivers(&mut self, topic: &str, origin: Option<u32>, route: &mut Route) {
+        let has_groups = !self.groups.is_empty();
+        self.routes.index().for_each_match(topic, |members| {
+            route.filters += 1;
+            if has_groups {
+                for member in members {
+                    match member.session & GROUP != 0 {
+                        true => route.groups.push(member.session),
+                        false => route.receivers.push(*member),
+                    }
+                }
+            } else {
+                route.receivers.extend_from_slice(members);
+            }
+        });
+        let receivers = &mut route.receivers;
+        if route.filters > 1 && receivers.iter().any(|member| member.options.no_local()) {
+            // Who is among the receivers then depends on the publisher.
+            receivers.retain(|member| !is_unwanted(member, origin));
+            route.is_personal = true;
+        }
+        if route.filters > 1 && self.config.delivery_mode == DeliveryMode::OnlyOnce {
+            route.further = self.merge(&mut route.receivers);
+        }
+    }
+
+    #[inline]
+    fn follow(
+        &mut self,
+        route: &Route,
+        origin: Option<u32>,
+        message: &mut Incoming<'_>,
+        actions: &mut Actions,
+    ) -> u32 {
+        self.statistics.messages_unrouted += u64::from(route.filters == 0);
         let mut kept = None;
-        let mut taken = self.offer_all(&receivers, &further, &mut message, &mut kept, actions);
-        receivers.clear();
-        self.receivers = receivers;
-        for group in groups {
-            let was_taken = self.offer_to_group(group, origin, &mut message, &mut kept, actions);
+        let (receivers, further) = (&route.receivers, &route.further);
+        let mut taken = self.offer_all(receivers, further, origin, message, &mut kept, actions);
+        for &group in &route.groups {
+            let was_taken = self.offer_to_group(group, origin, message, &mut kept, actions);
             taken += u32::from(was_taken);
         }
         taken
@@ -84,7 +130,8 @@ impl State {
         let mut message = message.into_inner();
         // It is nobody else's, so it is not the topic's retained message.
         message.retain = false;
-        let mut receivers = core::mem::take(&mut self.receivers);
+        let mut route = core::mem::take(&mut self.found);
+        let receivers = &mut route.receivers;
         if matching {
             let subscriptions = &self.sessions.get(number).subscriptions;
             let matching = subscriptions.iter().filter(|(filter, _)| {
@@ -105,14 +152,13 @@ impl State {
                 options: MemberOptions::new(QoS::ExactlyOnce, false, false),
             });
         }
-        let merges = receivers.len() > 1 && self.config.delivery_mode == DeliveryMode::OnlyOnce;
-        let further = match merges {
-            true => self.merge(&mut receivers),
-            false => FurtherIdentifiers::new(),
-        };
-        let taken = self.offer_all(&receivers, &further, &mut message, &mut None, actions);
-        receivers.clear();
-        self.receivers = receivers;
+        if receivers.len() > 1 && self.config.delivery_mode == DeliveryMode::OnlyOnce {
+            route.further = self.merge(receivers);
+        }
+        let (receivers, further) = (&route.receivers, &route.further);
+        let taken = self.offer_all(receivers, further, None, &mut message, &mut None, actions);
+        route.clear();
+        self.found = route;
         taken
     }
 
@@ -121,13 +167,25 @@ impl State {
         &mut self,
         receivers: &[Member],
         further: &FurtherIdentifiers,
+        origin: Option<u32>,
         message: &mut Incoming<'_>,
         kept: &mut Option<Arc<Message>>,
         actions: &mut Actions,
     ) -> u32 {
         self.forms.clear();
+        let is_plain = message.qos == QoS::AtMostOnce
+            && further.is_empty()
+            && !self.watches.deliveries
+            && !actions.is_crowded();
         let mut taken = 0;
         for (place, receiver) in (0..).zip(receivers) {
+            if is_unwanted(receiver, origin) {
+                continue;
+            }
+            if is_plain && self.pass_on(receiver, message, actions) {
+                taken += 1;
+                continue;
+            }
             taken += u32::from(if further.is_empty() {
                 let one = [receiver.subscription_id];
                 let identifiers = if one == [0] { &[][..] } else { &one };
@@ -140,33 +198,43 @@ impl State {
         taken
     }
 
-    /// Collects the subscriptions that match, without those that want nothing of `origin`. [MQTT-3.8.3-3]
-    ///
-    /// Returns how many filters they are of, and the groups of shared ones.
-    fn gather(
-        &self,
-        topic: &str,
-        origin: Option<u32>,
-        receivers: &mut Vec<Member>,
-    ) -> (usize, SmallVec<[u32; 4]>) {
-        let (mut filters, mut groups) = (0, SmallVec::new());
-        let is_unwanted =
-            |member: &Member| Some(member.session) == origin && member.options.no_local();
-        self.index.for_each_match(topic, |members| {
-            filters += 1;
-            if self.groups.is_empty() {
-                receivers.extend(members.iter().filter(|member| !is_unwanted(member)));
-                return;
-            }
-            for member in members {
-                if member.session & GROUP != 0 {
-                    groups.push(member.session);
-                } else if !is_unwanted(member) {
-                    receivers.push(*member);
-                }
-            }
-        });
-        (filters, groups)
+    /// The short way for most messages: a copy of QoS 0 without identifiers or alias, to a connection that takes it now.
+    /// False if it is none of these; nothing was done then.
+    #[inline]
+    fn pass_on(
+        &mut self,
+        receiver: &Member,
+        message: &mut Incoming<'_>,
+        actions: &mut Actions,
+    ) -> bool {
+        let hot = &mut self.hot[receiver.session as usize];
+        let is_open = hot.online && !hot.backlog && !hot.aliases;
+        let has_room = hot.outbound_bytes < self.config.limits.outbound_bytes_max;
+        if !is_open || !has_room || receiver.subscription_id != 0 || hot.sent == u32::MAX {
+            return false;
+        }
+        let form = Form {
+            v5: hot.v5,
+            qos: QoS::AtMostOnce,
+            // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            retain: message.retain && receiver.options.retain_as_published(),
+            dup: false,
+            identifiers: &[],
+            alias: Alias::None,
+        };
+        let encoded = self.forms.encoded(form, message, self.now, actions);
+        if encoded.bytes > hot.packet_bytes_max {
+            return false;
+        }
+        hot.outbound_bytes = hot.outbound_bytes.saturating_add(encoded.bytes);
+        hot.sent += 1;
+        let target = Target {
+            conn: hot.conn,
+            packet_id: None,
+        };
+        self.statistics.delivered(QoS::AtMostOnce, encoded.bytes);
+        actions.deliver(encoded.frame, encoded.packet_id_at, target);
+        true
     }
 
     /// One copy for each session: the highest QoS, RETAIN as published if any asks for it, all identifiers.
@@ -453,6 +521,12 @@ impl State {
         }
         encoded
     }
+}
+
+/// Whether a message of this publisher is none for this subscription. [MQTT-3.8.3-3]
+#[inline]
+fn is_unwanted(member: &Member, origin: Option<u32>) -> bool {
+    member.options.no_local() && Some(member.session) == origin
 }
 
 /// All subscription identifiers of the receiver at `place`, in ascending order.

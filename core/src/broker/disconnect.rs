@@ -309,7 +309,7 @@ impl Broker {
         let mut message = (*will.message).clone();
         message.expires = expires;
         self.state
-            .take_message(Some(number), permit::will(&message), actions);
+            .take_message(Some(number), &mut 0, permit::will(&message), actions);
     }
 
     /// A session is gone: its will comes first, then everything that belonged to it is freed. `conn` is the connection
@@ -352,7 +352,7 @@ impl super::state::State {
         for filter in session.subscriptions.keys() {
             match TopicFilter::parse(filter) {
                 Ok(filter) if filter.shared().is_some() => self.leave_group(filter, number),
-                Ok(filter) => drop(self.index.unsubscribe(filter.path(), number)),
+                Ok(filter) => self.routes.unsubscribe(filter.path(), number),
                 Err(error) => unreachable!("a subscription has a filter that {error}"),
             }
         }

@@ -66,6 +66,7 @@ impl Forms {
     }
 
     /// The form of `message`, encoded now if it was not before.
+    #[inline]
     pub(crate) fn encoded(
         &mut self,
         form: Form<'_>,

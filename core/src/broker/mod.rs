@@ -18,6 +18,7 @@ mod permit;
 mod publish;
 mod pump;
 mod replay;
+mod routes;
 mod sessions;
 mod share;
 mod state;
@@ -108,8 +109,10 @@ impl Broker {
     }
 
     /// Takes one fact. All that must happen because of it is in `actions` on return.
+    #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>, actions: &mut Actions) -> Flow {
         self.state.advance(now);
+        // The two that come with every message are told apart where the caller makes them.
         let flow = match event {
             Event::Received {
                 conn,
@@ -117,6 +120,19 @@ impl Broker {
                 bytes,
             } => self.on_packet(conn, packet, bytes, actions),
             Event::Flushed { conn, bytes } => self.on_flushed(conn, bytes, actions),
+            event => self.on_rare_event(event, actions),
+        };
+        if self.hooks_have_something() {
+            self.obey_hooks(actions);
+        }
+        self.state.announce(actions);
+        flow
+    }
+
+    #[inline(never)]
+    fn on_rare_event(&mut self, event: Event<'_>, actions: &mut Actions) -> Flow {
+        match event {
+            Event::Received { .. } | Event::Flushed { .. } => unreachable!("these are not rare"),
             Event::Opened { conn, link, stage } => self.on_opened(conn, link, stage, actions),
             Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
             Event::Closed { conn, cause } => self.on_closed(conn, cause, actions),
@@ -140,10 +156,7 @@ impl Broker {
                 actions.push(Action::Answer { request, answer });
                 Flow::Continue
             }
-        };
-        self.obey_hooks(actions);
-        self.state.announce(actions);
-        flow
+        }
     }
 
     /// What is going on inside, to look at.
@@ -218,7 +231,12 @@ impl Broker {
         }
     }
 
+    fn hooks_have_something(&self) -> bool {
+        !self.state.untold.is_empty() || !self.orders.is_empty()
+    }
+
     /// Carries out what hooks asked for. What that makes them ask for again comes after it, within the same bound.
+    #[cold]
     fn obey_hooks(&mut self, actions: &mut Actions) {
         let mut rounds = self.state.config.limits.hook_commands_max;
         self.tell_hooks();

@@ -140,6 +140,14 @@ pub(super) fn permitted(judged: Judged, message: Incoming<'_>) -> Option<Allowed
     (judged == Judged::Permitted).then_some(Allowed(message))
 }
 
+/// A client's message that no hook set wants to be asked about.
+pub(super) fn unasked<'a>(
+    hooks: &HookChain,
+    message: Incoming<'a>,
+) -> Option<Allowed<Incoming<'a>>> {
+    (!hooks.wants(HookSet::PUBLISH)).then_some(Allowed(message))
+}
+
 /// A will: permitted with the CONNECT that brought it.
 pub(super) fn will(message: &Message) -> Allowed<Incoming<'_>> {
     Allowed(Incoming::again(message))

@@ -122,7 +122,13 @@ impl Broker {
             self.refuse(conn, refusal, actions);
             return Flow::Continue;
         }
-        self.judge_publish(conn, publish, Edit::default(), 0, actions)
+        if self.hooks.wants(HookSet::PUBLISH) || is_server_topic(publish.topic) {
+            return self.judge_publish(conn, publish, Edit::default(), 0, actions);
+        }
+        let message = incoming(publish, &self.state);
+        let allowed = permit::unasked(&self.hooks, message);
+        self.state.accept_publish(conn, publish, allowed, actions);
+        Flow::Continue
     }
 
     /// Asks the hook sets from number `from` on, then takes or refuses the message. `edit` is what those before made of
@@ -291,9 +297,11 @@ impl State {
             self.session_of(conn).inbound.take(packet_id);
         }
         self.acknowledge(conn, publish, ReasonCode::SUCCESS, actions);
-        let origin = self.live(conn).session;
+        let live = self.live(conn);
+        let (origin, mut hint) = (live.session, live.route);
         if let Some(message) = message {
-            self.take_message(Some(origin), message, actions);
+            self.take_message(Some(origin), &mut hint, message, actions);
+            self.live_mut(conn).route = hint;
         }
     }
 
@@ -342,6 +350,7 @@ impl State {
     pub(super) fn take_message(
         &mut self,
         origin: Option<u32>,
+        hint: &mut u32,
         message: Allowed<Incoming<'_>>,
         actions: &mut Actions,
     ) -> u32 {
@@ -349,7 +358,7 @@ impl State {
         if message.retain {
             self.retain(origin, &mut message);
         }
-        self.route(origin, message, actions)
+        self.route(origin, hint, &mut message, actions)
     }
 
     /// Stores a message that nobody is sent now. False if there is no room.
@@ -386,6 +395,7 @@ impl State {
 }
 
 /// The message in a PUBLISH; it borrows whatever the packet borrows.
+#[inline]
 fn incoming<'a>(publish: &Publish<'a>, state: &State) -> Incoming<'a> {
     let properties = publish.properties;
     Incoming {

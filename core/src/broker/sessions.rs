@@ -56,6 +56,12 @@ impl Sessions {
         self.slots.get_mut(number as usize)?.as_deref_mut()
     }
 
+    /// The client identifier of the session with this number; empty if there is none.
+    pub(crate) fn client_id(&self, number: u32) -> &str {
+        let slot = self.slots.get(number as usize).and_then(Option::as_deref);
+        slot.map_or("", |session| &session.client_id)
+    }
+
     pub(super) fn insert(&mut self, session: Session) -> u32 {
         let number = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);

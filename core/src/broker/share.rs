@@ -22,6 +22,15 @@ pub(crate) struct Orphan {
     queued: Queued,
 }
 
+/// Who published a message.
+#[derive(Clone, Copy)]
+enum Publisher<'a> {
+    /// The session with this number; none for the program around the broker.
+    Session(Option<u32>),
+    /// A client whose session may have ended.
+    Named(&'a str),
+}
+
 impl State {
     /// Sends a message to one member of a group. True if it was not dropped.
     pub(super) fn offer_to_group(
@@ -32,9 +41,7 @@ impl State {
         kept: &mut Option<Arc<Message>>,
         actions: &mut Actions,
     ) -> bool {
-        let publisher = origin.and_then(|number| self.sessions.look_up(number));
-        let publisher = publisher.map(|session| session.client_id.clone());
-        let Some(member) = self.choose(group, publisher.as_deref().unwrap_or(""), message) else {
+        let Some(member) = self.choose(group, Publisher::Session(origin), message) else {
             return false;
         };
         let one = [member.subscription_id];
@@ -42,12 +49,17 @@ impl State {
         self.offer(&member, identifiers, group, message, kept, actions)
     }
 
-    fn choose(&mut self, group: u32, publisher: &str, message: &Incoming<'_>) -> Option<Member> {
+    fn choose(
+        &mut self,
+        group: u32,
+        publisher: Publisher<'_>,
+        message: &Incoming<'_>,
+    ) -> Option<Member> {
         let strategy = self.config.shared_strategy;
-        let key = if strategy.is_by_publisher() {
-            publisher
-        } else {
-            message.topic
+        let key = match publisher {
+            _ if !strategy.is_by_publisher() => message.topic,
+            Publisher::Session(number) => number.map_or("", |one| self.sessions.client_id(one)),
+            Publisher::Named(client_id) => client_id,
         };
         let mut groups = core::mem::take(&mut self.groups);
         let chosen = groups.choose(group, strategy, key, |member| {
@@ -84,14 +96,14 @@ impl State {
                 subscription_id: 0,
                 options,
             };
-            self.index.subscribe(filter.path(), member);
+            self.routes.subscribe(filter.path(), member);
         }
     }
 
     /// A session leaves the group of a shared filter.
     pub(super) fn leave_group(&mut self, filter: TopicFilter<'_>, number: u32) {
         if let Some(group) = self.groups.leave(filter.as_str(), number) {
-            self.index.unsubscribe(filter.path(), group);
+            self.routes.unsubscribe(filter.path(), group);
         }
     }
 
@@ -151,7 +163,9 @@ impl State {
             let mut incoming = Incoming::again(&message);
             let why = if message.is_expired(self.now) {
                 DropCause::Expired
-            } else if let Some(member) = self.choose(shared, &client_id, &incoming) {
+            } else if let Some(member) =
+                self.choose(shared, Publisher::Named(&client_id), &incoming)
+            {
                 self.forms.clear();
                 let one = [member.subscription_id];
                 let identifiers = if one == [0] { &[][..] } else { &one };

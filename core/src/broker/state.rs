@@ -13,7 +13,6 @@ use crate::{
     stats::Statistics,
     time::{Instant, WallClock},
     timer::{TimerKey, Wheel},
-    topic::{Index, Member},
 };
 use alloc::{
     boxed::Box,
@@ -25,6 +24,7 @@ use super::{
     NewSubscription, Seed,
     consult::Tickets,
     form::{Forms, PACKET_BYTES_MAX},
+    routes::{Route, Routes},
     sessions::Sessions,
     share::Orphan,
 };
@@ -42,7 +42,7 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     /// What a fan-out reads of each session, side by side.
     pub(crate) hot: Vec<Hot>,
-    pub(crate) index: Index,
+    pub(crate) routes: Routes,
     pub(crate) groups: Groups,
     /// Messages of shared subscriptions whose receiver is gone.
     pub(crate) orphans: VecDeque<Orphan>,
@@ -63,8 +63,8 @@ pub(crate) struct State {
     pub(crate) reserved_len: u32,
     /// What was retained before the store was emptied.
     pub(crate) remains: Remains,
-    /// Receivers of the message being routed; kept for its memory.
-    pub(crate) receivers: Vec<Member>,
+    /// The receivers of a message whose topic is not known; kept for its memory.
+    pub(crate) found: Route,
     /// For each session the last message routed to it, and its place among the receivers then: so one that is met twice
     /// is noticed without a set.
     pub(crate) stamps: Vec<Stamp>,
@@ -202,7 +202,7 @@ impl State {
             connections: Connections::default(),
             sessions: Sessions::new(hash_seed),
             hot: Vec::new(),
-            index: Index::new(hash_seed),
+            routes: Routes::new(hash_seed),
             groups: Groups::new(lots_seed),
             orphans: VecDeque::new(),
             retained: Retained::default(),
@@ -216,7 +216,7 @@ impl State {
             reserved: Reserved::new(),
             reserved_len: 0,
             remains: Remains::default(),
-            receivers: Vec::new(),
+            found: Route::default(),
             stamps: Vec::new(),
             route: 0,
             forms: Forms::default(),

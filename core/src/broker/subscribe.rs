@@ -285,7 +285,7 @@ impl State {
             session.joined_groups = true;
             self.join_group(filter, member);
         } else {
-            self.index.subscribe(filter.path(), member);
+            self.routes.subscribe(filter.path(), member);
         }
         if is_new {
             self.statistics.subscriptions_current += 1;
@@ -298,7 +298,7 @@ impl State {
     pub(super) fn members_of(&self, filter: TopicFilter<'_>, mut found: impl FnMut(u32)) {
         let members = match filter.shared() {
             Some(_) => self.groups.members_of(filter.as_str()),
-            None => self.index.members(filter.path()),
+            None => self.routes.index().members(filter.path()),
         };
         let sessions = members.iter().map(|member| member.session);
         sessions
@@ -308,7 +308,7 @@ impl State {
 
     /// The sessions with a subscription that matches, some of them more than once.
     pub(super) fn sessions_for(&self, topic: &str, mut found: impl FnMut(u32)) {
-        self.index.for_each_match(topic, |members| {
+        self.routes.index().for_each_match(topic, |members| {
             for member in members {
                 if member.session & GROUP == 0 {
                     found(member.session);
@@ -333,7 +333,7 @@ impl State {
         if filter.shared().is_some() {
             self.leave_group(filter, number);
         } else {
-            self.index.unsubscribe(filter.path(), number);
+            self.routes.unsubscribe(filter.path(), number);
         }
         self.statistics.subscriptions_current -= 1;
         true
