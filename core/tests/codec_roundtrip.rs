@@ -151,6 +151,24 @@ proptest! {
         check_client_bytes(version, &bytes)?;
     }
 
+    /// What the decoder keeps of the packets before does not show: each is sent twice, whole, damaged and whole again.
+    #[test]
+    fn a_decoder_that_lends_topics_decodes_the_same(
+        (version, packets) in version().prop_flat_map(|v| {
+            (Just(v), prop::collection::vec(client_packet(v), 1..6))
+        }),
+        damage in damage(),
+    ) {
+        let (mut plain, mut lending) = (decoder_of_clients(version), decoder_of_clients(version));
+        for packet in &packets {
+            let whole = encode_client(packet, version);
+            let damaged = damaged(whole.clone(), &damage);
+            for bytes in [&whole, &whole, &damaged, &whole] {
+                prop_assert_eq!(lending.decode_lending(bytes), plain.decode(bytes));
+            }
+        }
+    }
+
     #[test]
     fn a_damaged_server_packet_is_decoded_or_refused(
         (version, packet) in version().prop_flat_map(|v| (Just(v), server_packet(v))),

@@ -38,7 +38,7 @@ use crate::{
     config::Config,
     hooks::{ClientData, DropCause, End, HookChain, Orders, Refusal},
     id::ConnId,
-    packet::ClientPacket,
+    packet::{ClientPacket, QoS},
     reason::ReasonCode,
     time::{Instant, WallClock},
 };
@@ -175,16 +175,21 @@ impl Broker {
         let Some(connection) = self.state.connections.get_mut(conn) else {
             panic!("contract: a packet of connection {conn}, which is not open");
         };
-        let now = self.state.now;
-        match connection.live_mut() {
-            Some(live) => {
-                assert!(
-                    live.held.is_none() && !live.throttled,
-                    "a packet of connection {conn}, which is held"
-                );
-                live.last_received = now;
+        let Some(live) = connection.live_mut() else {
+            return self.on_early_packet(conn, packet, actions);
+        };
+        assert!(
+            live.held.is_none() && !live.throttled,
+            "a packet of connection {conn}, which is held"
+        );
+        live.last_received = self.state.now;
+        if let ClientPacket::Publish(publish) = &packet {
+            live.received[publish.qos as usize] += 1;
+            self.state.statistics.messages_received[publish.qos as usize] += 1;
+            if publish.qos == QoS::AtMostOnce {
+                // Nothing is answered, so nobody can be slow to take the answers.
+                return self.on_publish(conn, publish, actions);
             }
-            None => return self.on_early_packet(conn, packet, actions),
         }
         match self.on_live_packet(conn, packet, actions) {
             Flow::Continue if self.state.throttles(conn) => Flow::Hold,

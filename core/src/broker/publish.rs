@@ -55,8 +55,6 @@ impl Broker {
         publish: &Publish<'_>,
         actions: &mut Actions,
     ) -> Flow {
-        self.state.statistics.messages_received[publish.qos as usize] += 1;
-        self.state.live_mut(conn).received[publish.qos as usize] += 1;
         if !publish.properties.is_empty()
             && let Some(alias) = publish.properties.topic_alias()
         {
@@ -297,11 +295,14 @@ impl State {
             self.session_of(conn).inbound.take(packet_id);
         }
         self.acknowledge(conn, publish, ReasonCode::SUCCESS, actions);
-        let live = self.live(conn);
-        let (origin, mut hint) = (live.session, live.route);
         if let Some(message) = message {
+            let live = self.live(conn);
+            let (origin, before) = (live.session, live.route);
+            let mut hint = before;
             self.take_message(Some(origin), &mut hint, message, actions);
-            self.live_mut(conn).route = hint;
+            if hint != before {
+                self.live_mut(conn).route = hint;
+            }
         }
     }
 
@@ -398,17 +399,20 @@ impl State {
 #[inline]
 fn incoming<'a>(publish: &Publish<'a>, state: &State) -> Incoming<'a> {
     let properties = publish.properties;
+    let (forwarded, expires) = match properties.is_empty() {
+        true => (Cow::Borrowed(&[][..]), None),
+        false => (
+            message::forwardable(properties),
+            message::expiry(properties, state.now),
+        ),
+    };
     Incoming {
         topic: publish.topic,
         payload: Payload::Borrowed(publish.payload),
-        properties: message::forwardable(properties),
+        properties: forwarded,
         qos: publish.qos,
         retain: publish.retain,
-        expires: if properties.is_empty() {
-            None
-        } else {
-            message::expiry(properties, state.now)
-        },
+        expires,
     }
 }
 

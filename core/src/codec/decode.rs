@@ -4,7 +4,7 @@ use super::{
     DecodeError, DecodeErrorKind as Kind, ack, connect,
     error::{Fault, Sender},
     fixed_header::{self, FixedHeader, PublishFlags},
-    publish,
+    publish::{self, KnownTopic},
     read::Reader,
     subscribe,
 };
@@ -42,6 +42,7 @@ pub enum Decoded<P> {
 pub struct FromClient {
     limits: DecodeLimits,
     version: Option<Version>,
+    topic: KnownTopic,
 }
 
 /// Decodes what a server sends to a client of one version. It insists on CONNACK first, or AUTH in 5.0.
@@ -60,6 +61,7 @@ impl FromClient {
         Self {
             limits,
             version: None,
+            topic: KnownTopic::none(),
         }
     }
 
@@ -83,55 +85,74 @@ impl FromClient {
         &mut self,
         bytes: &'a [u8],
     ) -> Result<Decoded<ClientPacket<'a>>, DecodeError> {
-        self.try_decode(bytes)
+        try_decode(self.limits, &mut self.version, None, bytes)
             .map_err(|fault| error(fault, bytes, self.version, Sender::Client))
     }
 
+    /// The same, and quicker for a publisher that publishes to one topic again and again: that its name is one is found
+    /// out once, and the name of the packet then borrows from the decoder.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
     #[inline]
-    fn try_decode<'a>(&mut self, bytes: &'a [u8]) -> Result<Decoded<ClientPacket<'a>>, Fault> {
-        let Some(&first) = bytes.first() else {
-            return Ok(Decoded::Need(FIXED_HEADER_LEN_MIN));
-        };
-        let bytes_max = self.limits.packet_bytes_max;
-        match self.version {
-            None => self.decode_first(first, bytes),
-            Some(version) if fixed_header::is_publish(first) => {
-                let sender = Sender::Client;
-                decode_publish(
-                    first,
-                    bytes,
-                    version,
-                    sender,
-                    bytes_max,
-                    ClientPacket::Publish,
-                )
-            }
-            Some(version) => decode_from_client(first, bytes, version, bytes_max),
-        }
-    }
-
-    /// A CONNECT, or what should be one. [MQTT-3.1.0-1]
-    fn decode_first<'a>(
-        &mut self,
-        first: u8,
+    pub fn decode_lending<'a>(
+        &'a mut self,
         bytes: &'a [u8],
-    ) -> Result<Decoded<ClientPacket<'a>>, Fault> {
-        if fixed_header::packet_type(first) != Some(PacketType::Connect) {
-            return Err(Kind::NotConnect.of("packet type"));
-        }
-        fixed_header::check_flags(PacketType::Connect, first, None)?;
-        let (header, mut body) = match frame(bytes, self.limits.first_packet_bytes_max)? {
-            Frame::Complete(header, body) => (header, body),
-            Frame::Need(len) => return Ok(Decoded::Need(len)),
-        };
-        let version = connect::read_version(&mut body)?;
-        self.version = Some(version);
-        header.check_length(version)?;
-        let connect = connect::read(version, body)?;
-        let packet = ClientPacket::Connect(Box::new(connect));
-        let len = header.packet_len();
-        Ok(Decoded::Packet { packet, len })
+    ) -> Result<Decoded<ClientPacket<'a>>, DecodeError> {
+        let Self {
+            limits,
+            version,
+            topic,
+        } = self;
+        try_decode(*limits, version, Some(topic), bytes)
+            .map_err(|fault| error(fault, bytes, *version, Sender::Client))
     }
+}
+
+#[inline]
+fn try_decode<'a>(
+    limits: DecodeLimits,
+    version: &mut Option<Version>,
+    known: Option<&'a mut KnownTopic>,
+    bytes: &'a [u8],
+) -> Result<Decoded<ClientPacket<'a>>, Fault> {
+    const SENDER: Sender = Sender::Client;
+    let Some(&first) = bytes.first() else {
+        return Ok(Decoded::Need(FIXED_HEADER_LEN_MIN));
+    };
+    let bytes_max = limits.packet_bytes_max;
+    match *version {
+        None => decode_first(limits, version, first, bytes),
+        Some(version) if fixed_header::is_publish(first) => {
+            let packet = ClientPacket::Publish;
+            decode_publish(first, bytes, version, SENDER, bytes_max, known, packet)
+        }
+        Some(version) => decode_from_client(first, bytes, version, bytes_max),
+    }
+}
+
+/// A CONNECT, or what should be one. [MQTT-3.1.0-1]
+fn decode_first<'a>(
+    limits: DecodeLimits,
+    version: &mut Option<Version>,
+    first: u8,
+    bytes: &'a [u8],
+) -> Result<Decoded<ClientPacket<'a>>, Fault> {
+    if fixed_header::packet_type(first) != Some(PacketType::Connect) {
+        return Err(Kind::NotConnect.of("packet type"));
+    }
+    fixed_header::check_flags(PacketType::Connect, first, None)?;
+    let (header, mut body) = match frame(bytes, limits.first_packet_bytes_max)? {
+        Frame::Complete(header, body) => (header, body),
+        Frame::Need(len) => return Ok(Decoded::Need(len)),
+    };
+    let asked = connect::read_version(&mut body)?;
+    *version = Some(asked);
+    header.check_length(asked)?;
+    let connect = connect::read(asked, body)?;
+    let packet = ClientPacket::Connect(Box::new(connect));
+    let len = header.packet_len();
+    Ok(Decoded::Packet { packet, len })
 }
 
 impl FromServer {
@@ -175,6 +196,7 @@ impl FromServer {
                 version,
                 sender,
                 bytes_max,
+                None,
                 ServerPacket::Publish,
             );
         }
@@ -211,11 +233,9 @@ pub fn decode_again(packet: &Bytes, version: Version) -> ClientPacket<'_> {
         packet_bytes_max: u32::MAX,
     };
     let is_connect = packet.first().is_some_and(|first| first >> 4 == 1);
-    let mut decoder = FromClient {
-        limits,
-        version: (!is_connect).then_some(version),
-    };
-    match decoder.decode(packet) {
+    let mut version = (!is_connect).then_some(version);
+    let decoded = try_decode(limits, &mut version, None, packet);
+    match decoded.map_err(|fault| error(fault, packet, version, Sender::Client)) {
         Ok(Decoded::Packet {
             packet: decoded,
             len,
@@ -287,6 +307,7 @@ fn decode_publish<'a, P>(
     version: Version,
     sender: Sender,
     bytes_max: u32,
+    known: Option<&'a mut KnownTopic>,
     packet: impl FnOnce(Publish<'a>) -> P,
 ) -> Result<Decoded<P>, Fault> {
     let flags = PublishFlags::parse(first, version)?;
@@ -296,7 +317,7 @@ fn decode_publish<'a, P>(
     };
     header.check_length(version)?;
     Ok(Decoded::Packet {
-        packet: packet(publish::read(version, sender, flags, body)?),
+        packet: packet(publish::read(version, sender, flags, known, body)?),
         len: header.packet_len(),
     })
 }

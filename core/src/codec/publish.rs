@@ -13,7 +13,7 @@ use crate::{
     packet::{PacketId, PacketType, Properties, Publish, QoS, Version, property_id as id},
     topic::{TopicError, TopicName},
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 /// A PUBLISH to be written by [`put_publish`]. Its parts were validated before.
 #[derive(Clone, Copy, Debug)]
@@ -166,23 +166,92 @@ impl<'a> PublishForm<'a> {
     }
 }
 
+/// The topic name that came last on a connection, if it is a short one.
+///
+/// Most publishers publish to the same topic again and again. That a name is one need then be found out once.
+#[derive(Clone, Debug)]
+pub(super) struct KnownTopic(String);
+
+impl KnownTopic {
+    /// A longer one is not kept.
+    const BYTES_MAX: usize = 64;
+
+    pub(super) const fn none() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether these bytes are it. An empty name is never known.
+    #[inline]
+    fn is(&self, topic: &[u8]) -> bool {
+        *topic == *self.0.as_bytes() && !topic.is_empty()
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Keeps a topic name that was found to be one.
+    fn set(&mut self, topic: &str) {
+        if topic.len() <= Self::BYTES_MAX {
+            self.0.clear();
+            self.0.push_str(topic);
+        }
+    }
+}
+
 /// Reads what follows the fixed header.
 #[inline(always)]
 pub(super) fn read<'a>(
     version: Version,
     sender: Sender,
     flags: PublishFlags,
+    known: Option<&'a mut KnownTopic>,
+    mut body: Reader<'a>,
+) -> Result<Publish<'a>, Fault> {
+    let topic = body.binary(TOPIC_NAME)?;
+    match known {
+        Some(known) if known.is(topic) => {
+            read_on(version, sender, flags, known.as_str(), body)
+        }
+        Some(known) => {
+            let publish = read_new(version, sender, flags, topic, body)?;
+            known.set(publish.topic);
+            Ok(publish)
+        }
+        None => read_new(version, sender, flags, topic, body),
+    }
+}
+
+/// Reads on behind a topic that was not seen before.
+fn read_new<'a>(
+    version: Version,
+    sender: Sender,
+    flags: PublishFlags,
+    topic: &'a [u8],
+    body: Reader<'a>,
+) -> Result<Publish<'a>, Fault> {
+    let topic = core::str::from_utf8(topic).map_err(|_| Kind::IllFormedUtf8.of(TOPIC_NAME))?;
+    let publish = read_on(version, sender, flags, topic, body)?;
+    check_topic(topic, publish.properties)?;
+    Ok(publish)
+}
+
+/// Reads on behind the topic.
+#[inline(always)]
+fn read_on<'a>(
+    version: Version,
+    sender: Sender,
+    flags: PublishFlags,
+    topic: &'a str,
     mut body: Reader<'a>,
 ) -> Result<Publish<'a>, Fault> {
     let PublishFlags { dup, qos, retain } = flags;
-    let topic = body.text(TOPIC_NAME)?;
     let packet_id = match qos {
         QoS::AtMostOnce => None,
         QoS::AtLeastOnce | QoS::ExactlyOnce => Some(body.packet_id()?),
     };
     let place = Place::Packet(PacketType::Publish, sender);
     let properties = properties::read(&mut body, version, place)?;
-    check_topic(topic, properties)?;
     Ok(Publish {
         topic,
         payload: body.rest(),

@@ -47,7 +47,7 @@ impl Packets {
         take: impl FnOnce(Received<'_>) -> R,
     ) -> Option<R> {
         if self.leftover.is_empty() {
-            match self.mqtt.decode(input) {
+            match self.mqtt.decode_lending(input) {
                 Ok(Decoded::Packet { packet, len }) => {
                     *input = &input[len..];
                     return Some(take(Ok((packet, len as u32))));
@@ -76,7 +76,7 @@ impl Packets {
             if now.len() < missing {
                 return None;
             }
-            match self.mqtt.decode(&self.leftover[self.start..]) {
+            match self.mqtt.decode_lending(&self.leftover[self.start..]) {
                 Ok(Decoded::Packet { packet, len }) => {
                     let result = take(Ok((packet, len as u32)));
                     self.need = 0;
