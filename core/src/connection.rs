@@ -69,7 +69,7 @@ pub(crate) struct Live {
     /// The place among the known routes where its last message went.
     pub(crate) route: u32,
     /// PUBLISH packets decoded, by QoS.
-    pub(crate) received: [u32; 3],
+    pub(crate) received: [u64; 3],
     /// Its CONNECT asked for a session that outlives it. [MQTT 5.0, 3.14.2.2.2]
     pub(crate) asked_to_outlive: bool,
     /// The question that holds it: nothing is read so long.

@@ -103,6 +103,14 @@ impl Statistics {
         self.packet_bytes_received.add(packet, u64::from(bytes));
     }
 
+    /// A run of PUBLISH of QoS 0.
+    pub(crate) fn received_run(&mut self, count: u32, bytes: u32) {
+        let packet = PacketType::Publish;
+        self.packets_received.add(packet, u64::from(count));
+        self.packet_bytes_received.add(packet, u64::from(bytes));
+        self.messages_received[QoS::AtMostOnce as usize] += u64::from(count);
+    }
+
     pub(crate) fn sent(&mut self, packet: PacketType, bytes: u32) {
         self.packets_sent.add(packet, 1);
         self.packet_bytes_sent.add(packet, u64::from(bytes));
@@ -111,6 +119,13 @@ impl Statistics {
     pub(crate) fn delivered(&mut self, qos: QoS, bytes: u32) {
         self.sent(PacketType::Publish, bytes);
         self.messages_sent[qos as usize] += 1;
+    }
+
+    /// Runs of PUBLISH of QoS 0.
+    pub(crate) fn delivered_runs(&mut self, count: u64, bytes: u64) {
+        self.packets_sent.add(PacketType::Publish, count);
+        self.packet_bytes_sent.add(PacketType::Publish, bytes);
+        self.messages_sent[QoS::AtMostOnce as usize] += count;
     }
 
     pub(crate) fn dropped(&mut self, qos: QoS, why: DropCause) {

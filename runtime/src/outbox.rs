@@ -117,7 +117,9 @@ impl Outbox {
     pub fn exchange_memory(&mut self, spare: Vec<u8>) -> Vec<u8> {
         debug_assert!(self.is_empty() && spare.is_empty());
         self.start = 0;
-        self.tails = VecDeque::new();
+        if self.tails.capacity() > 0 {
+            self.tails = VecDeque::new();
+        }
         core::mem::replace(&mut self.copied, spare)
     }
 

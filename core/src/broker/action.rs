@@ -23,7 +23,7 @@ pub enum Action {
         /// Where they stand.
         frame: Frame,
     },
-    /// Send this PUBLISH to each target, with the target's packet identifier written over the two bytes at
+    /// Send this PUBLISH, or several of QoS 0, to each target, with the target's packet identifier written over the two bytes at
     /// `packet_id_at`.
     Deliver {
         /// The PUBLISH.
@@ -122,6 +122,8 @@ pub struct Actions {
     arena: Vec<u8>,
     tails: Vec<Bytes>,
     tail_bytes: usize,
+    /// Bytes of runs, for all of their targets together.
+    run_bytes: usize,
 }
 
 /// Bytes of arena that stay allocated across turns.
@@ -131,6 +133,8 @@ const LIST_KEPT: usize = 1 << 16;
 /// Bytes in arena and tails, targets, or orders after which a driver should perform before it reads on.
 const FULL_BYTES: usize = 256 << 10;
 const FULL_COUNT: usize = 16 << 10;
+/// The same for bytes of runs that are to be copied.
+const FULL_RUN_BYTES: usize = 1 << 20;
 /// Bytes of arena after which an event encodes no further forms.
 const CROWDED_BYTES: usize = 16 << 20;
 
@@ -174,6 +178,7 @@ impl Actions {
         self.arena.len() + self.tail_bytes >= FULL_BYTES
             || self.targets.len() >= FULL_COUNT
             || self.list.len() >= FULL_COUNT
+            || self.run_bytes >= FULL_RUN_BYTES
     }
 
     /// Forgets what was performed.
@@ -182,7 +187,7 @@ impl Actions {
         self.targets.clear();
         self.arena.clear();
         self.tails.clear();
-        self.tail_bytes = 0;
+        (self.tail_bytes, self.run_bytes) = (0, 0);
         self.list.shrink_to(LIST_KEPT);
         self.targets.shrink_to(LIST_KEPT);
         self.arena.shrink_to(ARENA_KEPT_BYTES);
@@ -265,6 +270,42 @@ impl Actions {
                 targets,
             });
         }
+    }
+}
+
+impl Actions {
+    /// Where the next target will stand.
+    #[inline]
+    pub(crate) fn next_target(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Adds a receiver, who gets what [`deliver_since`](Self::deliver_since) says.
+    #[inline]
+    pub(crate) fn target(&mut self, conn: ConnId) {
+        let packet_id = None;
+        self.targets.push(Target { conn, packet_id });
+    }
+
+    /// Sends PUBLISH packets without identifiers to the targets from `first` on; says how many these are.
+    #[inline]
+    pub(crate) fn deliver_since(&mut self, first: usize, packets: &[u8]) -> u32 {
+        let targets = Targets {
+            start: offset(first),
+            end: offset(self.targets.len()),
+        };
+        if targets.start < targets.end {
+            self.run_bytes += packets.len() * (targets.end - targets.start) as usize;
+            let start = self.arena.len();
+            self.arena.extend_from_slice(packets);
+            let frame = self.frame(start, None);
+            self.list.push(Action::Deliver {
+                frame,
+                packet_id_at: 0,
+                targets,
+            });
+        }
+        targets.end - targets.start
     }
 }
 

@@ -49,7 +49,7 @@ impl State {
         }
     }
 
-    pub(crate) fn detach(&mut self, number: u32, received: [u32; 3]) {
+    pub(crate) fn detach(&mut self, number: u32, received: [u64; 3]) {
         self.fold_counters(number, received);
         self.hot[number as usize] = Hot::AWAY;
         self.statistics.sessions_active_current -= 1;
@@ -57,7 +57,7 @@ impl State {
     }
 
     /// Puts what was counted beside the session into its own counters.
-    fn fold_counters(&mut self, number: u32, received: [u32; 3]) {
+    fn fold_counters(&mut self, number: u32, received: [u64; 3]) {
         let hot = &mut self.hot[number as usize];
         let session = self.sessions.get_mut(number);
         let mut sent = session.outbound.take_sent();
@@ -68,7 +68,7 @@ impl State {
         let counted = session.count();
         for qos in 0..3 {
             counted.messages_sent[qos] += u64::from(sent[qos]);
-            counted.messages_received[qos] += u64::from(received[qos]);
+            counted.messages_received[qos] += received[qos];
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use crate::{
-    codec::DecodeError,
+    codec::{DecodeError, Run},
     hooks::Verdict,
     id::{ConnId, RequestId, Ticket},
     packet::ClientPacket,
@@ -69,6 +69,14 @@ pub enum Event<'a> {
         packet: ClientPacket<'a>,
         /// Its length on the wire, for the statistics.
         bytes: u32,
+    },
+    /// Several messages for one topic were decoded, by what is the same in all of them. It means no more than
+    /// `Received` for each one. Only for a broker that [takes runs](super::Broker::takes_runs).
+    ReceivedRun {
+        /// The connection they came on.
+        conn: ConnId,
+        /// The packets.
+        run: Run<'a>,
     },
     /// The bytes of a connection are no MQTT; nothing more will be decoded from it.
     Malformed {

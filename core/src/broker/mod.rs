@@ -11,6 +11,7 @@ mod connect;
 mod consult;
 mod deliver;
 mod disconnect;
+mod enqueue;
 mod event;
 mod form;
 mod open;
@@ -19,6 +20,7 @@ mod publish;
 mod pump;
 mod replay;
 mod routes;
+mod run;
 mod sessions;
 mod share;
 mod state;
@@ -112,13 +114,14 @@ impl Broker {
     #[inline]
     pub fn handle(&mut self, now: Instant, event: Event<'_>, actions: &mut Actions) -> Flow {
         self.state.advance(now);
-        // The two that come with every message are told apart where the caller makes them.
+        // Those that come with every message are told apart where the caller makes them.
         let flow = match event {
             Event::Received {
                 conn,
                 packet,
                 bytes,
             } => self.on_packet(conn, packet, bytes, actions),
+            Event::ReceivedRun { conn, run } => self.on_run(conn, &run, actions),
             Event::Flushed { conn, bytes } => self.on_flushed(conn, bytes, actions),
             event => self.on_rare_event(event, actions),
         };
@@ -132,7 +135,9 @@ impl Broker {
     #[inline(never)]
     fn on_rare_event(&mut self, event: Event<'_>, actions: &mut Actions) -> Flow {
         match event {
-            Event::Received { .. } | Event::Flushed { .. } => unreachable!("these are not rare"),
+            Event::Received { .. } | Event::ReceivedRun { .. } | Event::Flushed { .. } => {
+                unreachable!("these are not rare")
+            }
             Event::Opened { conn, link, stage } => self.on_opened(conn, link, stage, actions),
             Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
             Event::Closed { conn, cause } => self.on_closed(conn, cause, actions),
@@ -164,6 +169,7 @@ impl Broker {
         View::new(&self.state)
     }
 
+    #[inline]
     fn on_packet(
         &mut self,
         conn: ConnId,

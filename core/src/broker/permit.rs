@@ -2,6 +2,7 @@
 
 use crate::{
     broker::Link,
+    codec::Run,
     hooks::{Client, Context, Draft, HookChain, HookSet, Ruling, SubscribeRequest},
     message::{Incoming, Message},
     packet::Connect,
@@ -13,6 +14,11 @@ use crate::{
 pub(super) struct Allowed<T>(T);
 
 impl<T> Allowed<T> {
+    #[inline]
+    pub(super) fn get(&self) -> &T {
+        &self.0
+    }
+
     pub(super) fn into_inner(self) -> T {
         self.0
     }
@@ -140,11 +146,13 @@ pub(super) fn permitted(judged: Judged, message: Incoming<'_>) -> Option<Allowed
     (judged == Judged::Permitted).then_some(Allowed(message))
 }
 
+/// Messages of a client.
+pub(super) trait OfClient {}
+impl OfClient for Incoming<'_> {}
+impl OfClient for Run<'_> {}
+
 /// A client's message that no hook set wants to be asked about.
-pub(super) fn unasked<'a>(
-    hooks: &HookChain,
-    message: Incoming<'a>,
-) -> Option<Allowed<Incoming<'a>>> {
+pub(super) fn unasked<T: OfClient>(hooks: &HookChain, message: T) -> Option<Allowed<T>> {
     (!hooks.wants(HookSet::PUBLISH)).then_some(Allowed(message))
 }
 

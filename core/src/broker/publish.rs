@@ -397,7 +397,7 @@ impl State {
 
 /// The message in a PUBLISH; it borrows whatever the packet borrows.
 #[inline]
-fn incoming<'a>(publish: &Publish<'a>, state: &State) -> Incoming<'a> {
+pub(super) fn incoming<'a>(publish: &Publish<'a>, state: &State) -> Incoming<'a> {
     let properties = publish.properties;
     let (forwarded, expires) = match properties.is_empty() {
         true => (Cow::Borrowed(&[][..]), None),

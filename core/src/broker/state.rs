@@ -65,6 +65,8 @@ pub(crate) struct State {
     pub(crate) remains: Remains,
     /// The receivers of a message whose topic is not known; kept for its memory.
     pub(crate) found: Route,
+    /// Places of the receivers of a run that cannot have it whole; kept for its memory.
+    pub(crate) others: Vec<u32>,
     /// For each session the last message routed to it, and its place among the receivers then: so one that is met twice
     /// is noticed without a set.
     pub(crate) stamps: Vec<Stamp>,
@@ -217,6 +219,7 @@ impl State {
             reserved_len: 0,
             remains: Remains::default(),
             found: Route::default(),
+            others: Vec::new(),
             stamps: Vec::new(),
             route: 0,
             forms: Forms::default(),

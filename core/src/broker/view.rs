@@ -315,7 +315,7 @@ impl<'a> SessionView<'a> {
         statistics.messages_sent[0] += self.unfolded;
         if let Some(live) = self.connection.and_then(Connection::live) {
             for (sum, more) in statistics.messages_received.iter_mut().zip(live.received) {
-                *sum += u64::from(more);
+                *sum += more;
             }
         }
         statistics

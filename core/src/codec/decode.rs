@@ -4,8 +4,9 @@ use super::{
     DecodeError, DecodeErrorKind as Kind, ack, connect,
     error::{Fault, Sender},
     fixed_header::{self, FixedHeader, PublishFlags},
-    publish::{self, KnownTopic},
+    publish,
     read::Reader,
+    run::{KnownTopic, Run},
     subscribe,
 };
 use crate::packet::{ClientPacket, PacketType, Publish, ServerPacket, Version};
@@ -106,6 +107,14 @@ impl FromClient {
         } = self;
         try_decode(*limits, version, Some(topic), bytes)
             .map_err(|fault| error(fault, bytes, *version, Sender::Client))
+    }
+
+    /// The messages of QoS 0 that `bytes` begin with, if they go to the topic of the PUBLISH that was decoded
+    /// [last](Self::decode_lending). None otherwise: what is there is then to be decoded.
+    #[inline]
+    pub fn run<'a>(&'a self, bytes: &'a [u8]) -> Option<Run<'a>> {
+        self.topic
+            .run(self.version?, self.limits.packet_bytes_max, bytes)
     }
 }
 

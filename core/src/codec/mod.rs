@@ -100,6 +100,7 @@ mod publish;
 mod read;
 mod reasons;
 mod rule;
+mod run;
 mod subscribe;
 mod write;
 
@@ -109,5 +110,6 @@ pub use encode::EncodeError;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use ping::put_pingresp;
 pub use publish::{PublishForm, publish_len, put_publish};
+pub use run::Run;
 pub use subscribe::{put_suback, put_unsuback};
 pub(crate) use write::variable_len;

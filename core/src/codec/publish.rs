@@ -7,13 +7,14 @@ use super::{
     fixed_header::{self, PublishFlags},
     properties::{self, Place},
     read::Reader,
+    run::KnownTopic,
     write::{Sink, VARIABLE_MAX, variable_len},
 };
 use crate::{
     packet::{PacketId, PacketType, Properties, Publish, QoS, Version, property_id as id},
     topic::{TopicError, TopicName},
 };
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
 /// A PUBLISH to be written by [`put_publish`]. Its parts were validated before.
 #[derive(Clone, Copy, Debug)]
@@ -166,39 +167,6 @@ impl<'a> PublishForm<'a> {
     }
 }
 
-/// The topic name that came last on a connection, if it is a short one.
-///
-/// Most publishers publish to the same topic again and again. That a name is one need then be found out once.
-#[derive(Clone, Debug)]
-pub(super) struct KnownTopic(String);
-
-impl KnownTopic {
-    /// A longer one is not kept.
-    const BYTES_MAX: usize = 64;
-
-    pub(super) const fn none() -> Self {
-        Self(String::new())
-    }
-
-    /// Whether these bytes are it. An empty name is never known.
-    #[inline]
-    fn is(&self, topic: &[u8]) -> bool {
-        *topic == *self.0.as_bytes() && !topic.is_empty()
-    }
-
-    fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Keeps a topic name that was found to be one.
-    fn set(&mut self, topic: &str) {
-        if topic.len() <= Self::BYTES_MAX {
-            self.0.clear();
-            self.0.push_str(topic);
-        }
-    }
-}
-
 /// Reads what follows the fixed header.
 #[inline(always)]
 pub(super) fn read<'a>(
@@ -209,17 +177,15 @@ pub(super) fn read<'a>(
     mut body: Reader<'a>,
 ) -> Result<Publish<'a>, Fault> {
     let topic = body.binary(TOPIC_NAME)?;
-    match known {
-        Some(known) if known.is(topic) => {
-            read_on(version, sender, flags, known.as_str(), body)
-        }
-        Some(known) => {
-            let publish = read_new(version, sender, flags, topic, body)?;
-            known.set(publish.topic);
-            Ok(publish)
-        }
-        None => read_new(version, sender, flags, topic, body),
+    let Some(known) = known else {
+        return read_new(version, sender, flags, topic, body);
+    };
+    if known.is(topic) {
+        return read_on(version, sender, flags, known.name(), body);
     }
+    let publish = read_new(version, sender, flags, topic, body)?;
+    known.set(publish.topic);
+    Ok(publish)
 }
 
 /// Reads on behind a topic that was not seen before.

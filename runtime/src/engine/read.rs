@@ -6,8 +6,10 @@ use super::{
 };
 use crate::{Arrival, Layers};
 use sanderling_core::{
-    broker::{Close, CloseCause, Event, Flow},
+    broker::{Actions, Broker, Close, CloseCause, Event, Flow},
+    codec::DecodeError,
     id::ConnId,
+    time::Instant,
 };
 use std::io;
 
@@ -169,6 +171,7 @@ impl<S: Socket> Engine<S> {
 
     fn decode(&mut self, conn: ConnId, mut input: &[u8], budget: &mut usize) -> bool {
         let mut is_whole = false;
+        let mut takes_runs = self.broker.takes_runs();
         loop {
             let Some(connection) = self.connections.get_mut(conn) else {
                 return false;
@@ -186,22 +189,28 @@ impl<S: Socket> Engine<S> {
                 return false;
             }
             let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
-            let next = connection
-                .packets
-                .next(&mut input, |received| match received {
-                    Ok((packet, bytes)) => Ok(broker.handle(
-                        now,
-                        Event::Received {
-                            conn,
-                            packet,
-                            bytes,
-                        },
-                        actions,
-                    )),
-                    Err(error) => {
-                        Err(broker.handle(now, Event::Malformed { conn, error }, actions))
-                    }
-                });
+            let run = match takes_runs {
+                true => connection.packets.next_run(&mut input, |run| {
+                    broker.handle(now, Event::ReceivedRun { conn, run }, actions)
+                }),
+                false => None,
+            };
+            let next = match run {
+                Some(flow) => Some(Ok(flow)),
+                None => connection
+                    .packets
+                    .next(&mut input, |received| match received {
+                        Ok((packet, bytes)) => {
+                            let event = Event::Received {
+                                conn,
+                                packet,
+                                bytes,
+                            };
+                            Ok(broker.handle(now, event, actions))
+                        }
+                        Err(error) => Err(malformed(broker, now, conn, error, actions)),
+                    }),
+            };
             match next {
                 None => {
                     if connection.lags_with_a_packet(is_whole, now) {
@@ -217,6 +226,8 @@ impl<S: Socket> Engine<S> {
                 Some(Err(_)) => connection.phase = Phase::Deaf,
             }
             if self.actions.is_full() {
+                // Messages to very many: one by one from here on, so that the turn does not become long.
+                takes_runs = false;
                 *budget -= 1;
                 self.perform();
             }
@@ -275,4 +286,16 @@ impl<S: Socket> Engine<S> {
         self.end(conn, CloseCause::PeerClosed);
         Pulled::Ended
     }
+}
+
+/// Nothing of MQTT follows.
+#[cold]
+fn malformed(
+    broker: &mut Broker,
+    now: Instant,
+    conn: ConnId,
+    error: DecodeError,
+    actions: &mut Actions,
+) -> Flow {
+    broker.handle(now, Event::Malformed { conn, error }, actions)
 }

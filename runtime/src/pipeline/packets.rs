@@ -4,7 +4,7 @@
 //! driver read it; only what is left of an incomplete one is copied, and an idle connection owns no buffer.
 
 use sanderling_core::{
-    codec::{DecodeError, DecodeLimits, Decoded, FromClient},
+    codec::{DecodeError, DecodeLimits, Decoded, FromClient, Run},
     config::Limits,
     packet::ClientPacket,
 };
@@ -47,6 +47,9 @@ impl Packets {
         take: impl FnOnce(Received<'_>) -> R,
     ) -> Option<R> {
         if self.leftover.is_empty() {
+            if input.is_empty() {
+                return None;
+            }
             match self.mqtt.decode_lending(input) {
                 Ok(Decoded::Packet { packet, len }) => {
                     *input = &input[len..];
@@ -61,6 +64,18 @@ impl Packets {
             }
         }
         self.next_of_leftover(input, take)
+    }
+
+    /// Hands the run that `input` begins with to `take`, and advances `input` past it. None if there is none, which says
+    /// nothing of packets.
+    #[inline]
+    pub fn next_run<R>(&mut self, input: &mut &[u8], take: impl FnOnce(Run<'_>) -> R) -> Option<R> {
+        if !self.leftover.is_empty() {
+            return None;
+        }
+        let run = self.mqtt.run(input)?;
+        *input = input.get(run.bytes().len()..).unwrap_or_default();
+        Some(take(run))
     }
 
     fn next_of_leftover<R>(
