@@ -178,7 +178,7 @@ impl Broker {
             }
         };
         if self.state.is_live(open.conn) {
-            self.state.live_mut(open.conn).held = None;
+            self.state.release(open.conn);
         } else {
             self.set_phase(open.conn, Phase::AwaitConnect);
         }

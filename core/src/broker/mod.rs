@@ -175,23 +175,26 @@ impl Broker {
         let Some(connection) = self.state.connections.get_mut(conn) else {
             panic!("contract: a packet of connection {conn}, which is not open");
         };
-        let Some(live) = connection.live_mut() else {
-            return self.on_early_packet(conn, packet, actions);
-        };
-        assert!(
-            live.held.is_none() && !live.throttled,
-            "a packet of connection {conn}, which is held"
-        );
-        live.last_received = self.state.now;
-        if let ClientPacket::Publish(publish) = &packet {
-            live.received[publish.qos as usize] += 1;
-            self.state.statistics.messages_received[publish.qos as usize] += 1;
-            if publish.qos == QoS::AtMostOnce {
-                // Nothing is answered, so nobody can be slow to take the answers.
-                return self.on_publish(conn, publish, actions);
+        let flow = match connection.live_mut() {
+            Some(live) => {
+                assert!(
+                    live.held.is_none() && !live.throttled,
+                    "a packet of connection {conn}, which is held"
+                );
+                live.last_received = self.state.now;
+                if let ClientPacket::Publish(publish) = &packet {
+                    live.received[publish.qos as usize] += 1;
+                    self.state.statistics.messages_received[publish.qos as usize] += 1;
+                    if publish.qos == QoS::AtMostOnce {
+                        // Nothing is answered, so nobody can be slow to take the answers.
+                        return self.on_publish(conn, publish, actions);
+                    }
+                }
+                self.on_live_packet(conn, packet, actions)
             }
-        }
-        match self.on_live_packet(conn, packet, actions) {
+            None => self.on_early_packet(conn, packet, actions),
+        };
+        match flow {
             Flow::Continue if self.state.throttles(conn) => Flow::Hold,
             flow => flow,
         }

@@ -3,7 +3,7 @@
 use super::{
     got::Got,
     packets::{ack, connect, connect_v311, properties, publish, publish_with, resume},
-    world::World,
+    world::{AskAboutPublish, World},
 };
 use sanderling_core::{
     config::{Config, Limits},
@@ -50,6 +50,22 @@ fn a22_of_2000_connections_with_one_identifier_one_is_left_and_no_message_is_los
     assert_eq!(seen.len(), usize::from(RIVALS));
     assert_eq!(world.statistics().sessions_active_current, 2);
     assert_eq!(world.statistics().connections_current, 2);
+}
+
+#[test]
+fn a22_of_those_who_want_the_session_of_a_connection_that_is_held_the_last_gets_it() {
+    let mut world = World::with(Config::default(), HookChain::new().with(AskAboutPublish));
+    world.never_drains = true;
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let (owner, _) = world.join(&resume("prize", &hour));
+    let waiting = world.begin(&resume("prize", &hour));
+    assert_eq!(world.take(waiting), [], "the owner is not read yet");
+    world.send(owner, &publish("t", b"?", QoS::AtLeastOnce, 1));
+    let (last, session_present) = world.join(&connect("prize"));
+    assert!(!session_present, "it wants a clean start");
+    assert!(world.is_closed(owner) && world.is_closed(waiting));
+    assert!(!world.is_closed(last));
+    assert_eq!(world.statistics().sessions_active_current, 1);
 }
 
 #[test]
