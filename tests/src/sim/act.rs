@@ -6,6 +6,7 @@ use super::{
     network::Phase,
     packets::{self, ConnectForm},
     plan::{Kind, Step},
+    settings,
     world::{Judged, World},
 };
 use sanderling_core::{
@@ -55,6 +56,11 @@ impl World {
                     command: Command::Statistics,
                 })?;
             }
+            Kind::Drained => self.drain_at_last()?,
+            Kind::Restart => {
+                let config = settings::draw(&mut self.dice);
+                self.restart(config);
+            }
             Kind::Drain => {
                 let request = self.request();
                 self.report(&Event::Ordered {
@@ -94,9 +100,7 @@ impl World {
             match self.dice.below(10) {
                 0..6 => return Ok(()),
                 6 | 7 => self.close(place, CloseCause::PeerClosed)?,
-                _ => self
-                    .tally
-                    .sometimes("a client leaves a half-open connection"),
+                _ => self.fault(client, "duplicate"),
             }
         }
         let is_lazy = self.dice.chance(persona.lazy);
@@ -236,6 +240,7 @@ impl World {
 
     fn abandon(&mut self, client: usize) {
         if let Some(place) = self.line(client) {
+            self.fault(client, "half-open");
             self.conns[place].is_stalled = true;
             self.clients[client].leaves();
         }
@@ -287,6 +292,17 @@ impl World {
         Ok(())
     }
 
+    /// The driver has read all of a connection whose session is about to go, and says so.
+    fn drain_at_last(&mut self) -> Judged {
+        let pending = |conn: &super::network::Conn| conn.is_to_drain && conn.drains_later;
+        let Some(place) = self.conns.iter().position(pending) else {
+            return Ok(());
+        };
+        self.conns[place].drains_later = false;
+        self.drain(place)?;
+        Ok(())
+    }
+
     fn stall(&mut self, client: usize) {
         if let Some(place) = self.some_line(client) {
             let state = self.model.state_of(self.conns[place].id);
@@ -307,17 +323,10 @@ impl World {
         if tickets.is_empty() {
             return Ok(());
         }
-        let ticket = tickets[self.dice.below(tickets.len())];
+        let (ticket, about) = tickets[self.dice.below(tickets.len())];
         if again {
-            let states: Vec<_> = self
-                .conns
-                .iter()
-                .filter(|conn| conn.phase == Phase::Open)
-                .collect();
-            if let Some(conn) = states.first() {
-                let state = self.model.state_of(conn.id);
-                self.tally.fault("late verdict", state);
-            }
+            let state = self.model.state_of(about);
+            self.tally.fault("late verdict", state);
         }
         let verdict = match self.dice.below(10) {
             0..6 => Verdict::Permit,
@@ -340,12 +349,12 @@ impl World {
             .magnitude(30 * DAY_MS)
             .min(self.dice.magnitude(30 * DAY_MS));
         let pauses = self.dice.chance(20);
-        self.time_passes();
+        self.time_passes(if pauses { "leap" } else { "time" });
         self.close_ordered(false)?;
         self.sleep(self.now_ms + time_ms, pauses)
     }
 
-    fn time_passes(&mut self) {
+    fn time_passes(&mut self, how: &'static str) {
         let open: Vec<_> = self
             .conns
             .iter()
@@ -354,7 +363,7 @@ impl World {
             .collect();
         for id in open {
             let state = self.model.state_of(id);
-            self.tally.fault("time", state);
+            self.tally.fault(how, state);
         }
     }
 
@@ -382,7 +391,7 @@ impl World {
         if at.as_millis() > self.now_ms + 60 * DAY_MS {
             return Ok(());
         }
-        self.time_passes();
+        self.time_passes("time");
         let beside = self.dice.one(&[0, 1, 2, 3]);
         self.now_ms = self.now_ms.max((at.as_millis() + beside).saturating_sub(3));
         Ok(())

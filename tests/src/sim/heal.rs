@@ -26,7 +26,7 @@ impl World {
         for place in 0..self.conns.len() {
             self.close(place, CloseCause::Failed)?;
         }
-        for ticket in std::mem::take(&mut self.questions) {
+        for (ticket, _) in std::mem::take(&mut self.questions) {
             self.report(&Event::Ruled {
                 ticket,
                 verdict: Verdict::Permit,

@@ -13,6 +13,7 @@
 mod act;
 mod client;
 mod dice;
+mod grid;
 mod heal;
 mod model;
 mod network;
@@ -27,7 +28,9 @@ mod trace;
 mod wire;
 mod world;
 
+pub use grid::{lost, page};
 pub use plan::{Plan, Step};
 pub use run::{Failure, Outcome, run, run_traced};
 pub use shrink::shrink;
 pub use tally::{FAULTS, INVARIANTS, STATES, Tally};
+pub use world::Chances;

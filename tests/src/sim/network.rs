@@ -25,6 +25,8 @@ pub(super) const UNLIMITED: DecodeLimits = DecodeLimits {
 #[derive(Debug)]
 pub(super) struct Conn {
     pub(super) id: ConnId,
+    /// What the driver gave it; tells it from all others.
+    pub(super) entropy: [u8; 16],
     pub(super) client: usize,
     pub(super) decoder: FromClient,
     /// Decodes for the model what the broker sends, at once.
@@ -42,6 +44,8 @@ pub(super) struct Conn {
     pub(super) is_held: bool,
     /// What has arrived is to be read before anything else, and that is to be reported.
     pub(super) is_to_drain: bool,
+    /// The driver has other things to do first.
+    pub(super) drains_later: bool,
     pub(super) is_malformed: bool,
     /// Bytes move only in steps of their own.
     pub(super) is_lazy: bool,
@@ -69,11 +73,15 @@ impl World {
                 generation: 0,
             }
         });
-        let limits = &self.plan.config.limits;
+        let limits = &self.model.config.limits;
         let place = self.conns.len();
         let is_leaky = self.dice.chance(20);
+        let mut entropy = [0; 16];
+        entropy[..8].copy_from_slice(&self.dice.roll().to_le_bytes());
+        entropy[8..].copy_from_slice(&(place as u64).to_le_bytes());
         self.conns.push(Conn {
             id,
+            entropy,
             client,
             decoder: FromClient::new(DecodeLimits {
                 first_packet_bytes_max: limits.connect_packet_bytes_max,
@@ -87,15 +95,13 @@ impl World {
             received: Vec::new(),
             is_held: false,
             is_to_drain: false,
+            drains_later: false,
             is_malformed: false,
             is_lazy,
             is_stalled: false,
             is_leaky,
             phase: Phase::Open,
         });
-        let mut entropy = [0; 16];
-        entropy[..8].copy_from_slice(&self.dice.roll().to_le_bytes());
-        entropy[8..].copy_from_slice(&(place as u64).to_le_bytes());
         let link = Link::new(0, None, entropy);
         self.report(&Event::Opened {
             conn: id,
@@ -131,12 +137,12 @@ impl World {
     }
 
     /// Reads what has arrived on a connection whose session is about to go, and reports that.
-    fn drain(&mut self, place: usize) -> Judged<bool> {
-        if !std::mem::take(&mut self.conns[place].is_to_drain)
-            || self.conns[place].phase == Phase::Closed
-        {
+    pub(super) fn drain(&mut self, place: usize) -> Judged<bool> {
+        let conn = &mut self.conns[place];
+        if !conn.is_to_drain || conn.drains_later || conn.phase == Phase::Closed {
             return Ok(false);
         }
+        conn.is_to_drain = false;
         self.read(place)?;
         let conn = self.conns[place].id;
         if self.conns[place].phase != Phase::Closed {
@@ -260,9 +266,13 @@ impl World {
 
     /// Everything that moves by itself does, until nothing is left to do.
     pub(super) fn settle(&mut self) -> Judged {
+        // Whom the driver looks at first is its choice.
+        let first = self.dice.below(self.conns.len().max(1));
         for _ in 0..ROUNDS_MAX {
             let mut progress = false;
-            for place in 0..self.conns.len() {
+            let count = self.conns.len();
+            for number in 0..count {
+                let place = (first + number) % count;
                 let conn = &self.conns[place];
                 if conn.phase == Phase::Closed {
                     continue;

@@ -49,7 +49,11 @@ pub(super) enum Kind {
     Order,
     /// It asks for the counters.
     Statistics,
-    /// It stops the broker.
+    /// The driver reports at last that a connection is read whose session is about to go.
+    Drained,
+    /// The process begins anew.
+    Restart,
+    /// The program around the broker stops it.
     Drain,
 }
 
@@ -77,6 +81,8 @@ const USUAL: &[(Kind, u32)] = &[
     (Kind::Fire, 1),
     (Kind::Order, 2),
     (Kind::Statistics, 1),
+    (Kind::Drained, 3),
+    (Kind::Restart, 1),
 ];
 
 /// One step.
@@ -195,6 +201,8 @@ fn weights(dice: &mut Dice, personas: &[Persona]) -> Vec<(Kind, u32)> {
         .map(|&(kind, usual)| match kind {
             Kind::Connect | Kind::Publish | Kind::Subscribe | Kind::Rule => (kind, usual),
             Kind::Garbage if hostile => (kind, usual * 6),
+            // It leaves nothing to go on with.
+            Kind::Restart => (kind, u32::from(dice.chance(10))),
             _ => (kind, usual * dice.one(&[0, 1, 1, 1, 1, 4])),
         })
         .collect();

@@ -3,10 +3,10 @@
 
 use super::{
     dice::{digest, mix},
-    wire::copy,
+    wire::{Payload, copy},
 };
 use sanderling_core::{
-    broker::Link,
+    broker::{Command, Link, Publication},
     hooks::{
         Client, Context, Draft, DropCause, End, HookSet, Hooks, Notice, Ruling, SessionEnd,
         SubscribeRequest,
@@ -25,6 +25,8 @@ pub(super) struct Rates {
     pub(super) turn_away: u32,
     pub(super) refuse: u32,
     pub(super) ask: u32,
+    /// How often a notice makes the first set publish.
+    pub(super) order: u32,
 }
 
 /// What the hooks of one event go by.
@@ -116,6 +118,10 @@ pub(super) enum Heard {
     Subscribed(String, String),
     Unsubscribed(String, String),
     Dropped(Lost),
+    /// A hook has ordered this message.
+    Ordered(Publication),
+    /// A hook was not let order any more.
+    Overordered,
 }
 
 /// A copy of a message that was lost, as hooks hear of it.
@@ -123,7 +129,7 @@ pub(super) enum Heard {
 pub(super) struct Lost {
     pub(super) client_id: String,
     pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
     pub(super) properties: PropertiesBuf,
     pub(super) qos: QoS,
     pub(super) retain: bool,
@@ -138,6 +144,39 @@ pub(super) struct Lost {
 pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) heard: Vec<Heard>,
+    /// Messages that hooks have ordered, so that each says something else.
+    ordered: u64,
+}
+
+impl Shared {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// The message that a notice makes the hook publish.
+    fn order_because_of(&mut self, heard: &Heard) -> Option<Publication> {
+        let about = match heard {
+            Heard::Connected(client_id, _) => client_id,
+            Heard::Subscribed(_, filter) => filter,
+            _ => return None,
+        };
+        let throw = self.policy.throw(0, about.as_bytes());
+        if throw >= u64::from(self.policy.rates.order) {
+            return None;
+        }
+        self.ordered += 1;
+        let topic = ["a", "a/b", "t", "s/a"][throw as usize % 4];
+        let payload = format!("h{};", self.ordered);
+        let publication = Publication::new(topic, payload);
+        Some(match throw % 3 {
+            0 => publication,
+            1 => publication.qos(QoS::AtLeastOnce),
+            _ => publication.qos(QoS::ExactlyOnce).retained(),
+        })
+    }
 }
 
 /// One hook set.
@@ -197,7 +236,7 @@ impl Hooks for SimHooks {
         self.policy().publish(self.number, publish.packet())
     }
 
-    fn notice(&mut self, notice: &Notice<'_>, _: &mut Context<'_>) {
+    fn notice(&mut self, notice: &Notice<'_>, context: &mut Context<'_>) {
         let heard = match *notice {
             Notice::Connected {
                 client,
@@ -245,6 +284,15 @@ impl Hooks for SimHooks {
             | Notice::Acked { .. }
             | Notice::Stopped => return,
         };
-        self.shared.lock().expect("one thread").heard.push(heard);
+        let mut shared = self.shared.lock().expect("one thread");
+        let order = shared.order_because_of(&heard);
+        shared.heard.push(heard);
+        if let Some(publication) = order {
+            let command = Command::Publish(Box::new(publication.clone()));
+            shared.heard.push(match context.order(command) {
+                Ok(()) => Heard::Ordered(publication),
+                Err(_) => Heard::Overordered,
+            });
+        }
     }
 }

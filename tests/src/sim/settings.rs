@@ -22,6 +22,12 @@ pub(super) fn draw(dice: &mut Dice) -> Config {
         SharedStrategy::HashTopic,
         SharedStrategy::LeastLoaded,
     ]);
+    if dice.chance(20) {
+        config.keep_alive_max_s = dice.one(&[1, 30]);
+    }
+    if dice.chance(20) {
+        config.response_information = Some("answers/".into());
+    }
     config.session_expiry_max_s = dice.one(&[u32::MAX, 7 * 24 * 3600, 3600, 10, 1, 0]);
     if dice.chance(20) {
         config.retry_interval = Some(Duration::from_secs(dice.one(&[1, 20])));
@@ -43,10 +49,10 @@ fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
     if let Some(n) = draw(&[1, 60]) {
         limits.verdict_deadline = Duration::from_secs(n);
     }
-    if let Some(n) = draw(&[40, 100]) {
+    if let Some(n) = draw(&[1, 40, 40, 100, 100]) {
         limits.connect_packet_bytes_max = n as u32;
     }
-    if let Some(n) = draw(&[40, 200, 1000]) {
+    if let Some(n) = draw(&[1, 4, 40, 40, 200, 200, 1000, 1000]) {
         limits.packet_bytes_max = n as u32;
     }
     if let Some(n) = draw(&[1, 3]) {
@@ -61,11 +67,23 @@ fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
     if let Some(n) = draw(&[1, 2, 3]) {
         limits.subscriptions_per_session_max = n as u32;
     }
+    if let Some(n) = draw(&[1, 100, 200, 400]) {
+        limits.subscription_bytes_per_session_max = n;
+    }
     if let Some(n) = draw(&[1, 2, 3]) {
         limits.receive_maximum = n as u16;
     }
+    if let Some(n) = draw(&[0, 1, 2]) {
+        limits.topic_alias_maximum = n as u16;
+    }
+    if let Some(n) = draw(&[0, 1, 2]) {
+        limits.topic_aliases_to_client_max = n as u16;
+    }
     if let Some(n) = draw(&[1, 1, 2, 3]) {
         limits.inflight_max = n as u16;
+    }
+    if let Some(n) = draw(&[1, 100, 300, 1000]) {
+        limits.inflight_bytes_max = n;
     }
     if let Some(n) = draw(&[1, 2]) {
         limits.awaiting_release_max = n as u16;
@@ -82,11 +100,17 @@ fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
     if let Some(n) = draw(&[1, 10, 100, 1000]) {
         limits.outbound_bytes_max = n as u32;
     }
+    if let Some(n) = draw(&[1, 4, 20, 100]) {
+        limits.answer_bytes_max = n as u32;
+    }
     if let Some(n) = draw(&[0, 1, 2]) {
         limits.retained_messages_max = n as u32;
     }
     if let Some(n) = draw(&[1, 150, 500]) {
         limits.retained_bytes_max = n;
+    }
+    if let Some(n) = draw(&[0, 1, 2]) {
+        limits.hook_commands_max = n as u32;
     }
     if let Some(n) = draw(&[1, 2]) {
         limits.replay_step_max = n as u32;
@@ -102,5 +126,6 @@ pub(super) fn rates(dice: &mut Dice) -> Rates {
         turn_away: dice.one(&[0, 0, 10]),
         refuse: dice.one(&[0, 5, 20]),
         ask: dice.one(&[0, 10, 40]),
+        order: dice.one(&[0, 0, 30]),
     }
 }

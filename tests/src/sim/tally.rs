@@ -102,6 +102,10 @@ pub const INVARIANTS: &[(&str, &str)] = &[
         "orders name open connections, and ask only for what can be done",
     ),
     ("R04", "a question ends once"),
+    (
+        "R05",
+        "a client that takes no answers is not read, and no other",
+    ),
 ];
 
 /// The faults of the grid.
@@ -115,7 +119,11 @@ pub const FAULTS: &[&str] = &[
     "late verdict",
     "no verdict",
     "time",
+    "leap",
+    "half-open",
+    "duplicate",
     "drain",
+    "restart",
 ];
 
 /// The protocol states of the grid.
@@ -125,6 +133,7 @@ pub const STATES: &[&str] = &[
     "waiting for a session",
     "idle",
     "held",
+    "takes no answers",
     "awaits PUBREL",
     "awaits PUBACK or PUBREC",
     "awaits PUBCOMP",
@@ -190,6 +199,13 @@ impl Tally {
     /// How often a fault met a state.
     pub fn met(&self, fault: &'static str, state: &'static str) -> u64 {
         self.grid.get(&(fault, state)).copied().unwrap_or(0)
+    }
+
+    /// The same for any texts.
+    pub(super) fn met_by_name(&self, fault: &str, state: &str) -> u64 {
+        let mut places = self.grid.iter();
+        let place = places.find(|((f, s), _)| *f == fault && *s == state);
+        place.map_or(0, |(_, count)| *count)
     }
 
     /// Invariants that were never checked.

@@ -7,7 +7,36 @@ use sanderling_core::{
     packet::{PacketType, PropertiesBuf, QoS, ServerPacket},
     reason::ReasonCode,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    ops::Deref,
+};
+
+/// What a message says. Said in a failure, it is cut short.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Payload(Vec<u8>);
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let beginning = String::from_utf8_lossy(&self.0[..self.0.len().min(16)]);
+        write!(f, "{beginning:?} of {} bytes", self.0.len())
+    }
+}
 
 /// A packet of the server that owns what it says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,7 +72,7 @@ pub(super) enum Out {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Delivery {
     pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) dup: bool,

@@ -32,7 +32,7 @@ impl Model {
         let is_full = self.conns.len() >= self.config.limits.connections_max as usize;
         let is_accepted = (0..self.sets).all(|hook| self.policy.accepts(hook, link));
         let turned_away = is_full || self.is_draining || !is_accepted;
-        let deadline_ms = self.config.limits.connect_deadline.as_millis() as u64;
+        let deadline = self.deadline_in(self.config.limits.connect_deadline);
         self.conns.insert(
             id,
             Conn {
@@ -42,11 +42,11 @@ impl Model {
                     Phase::AwaitConnect
                 },
                 version: Version::V311,
-                connect_by_ms: self.now_ms + deadline_ms,
+                connect_by: deadline,
+                is_connect_late: false,
                 client_id: String::new(),
                 keep_alive_ms: None,
                 heard_ms: self.now_ms,
-                excused_ms: self.now_ms,
                 packet_bytes_max: u32::MAX,
                 receive_maximum: usize::from(u16::MAX),
                 held: None,
@@ -58,6 +58,10 @@ impl Model {
                 aliases_out: BTreeMap::new(),
                 alias_maximum: 0,
                 unflushed: 0,
+                sent_now: 0,
+                answers: 0,
+                answers_now: 0,
+                is_throttled: false,
             },
         );
         if turned_away {
@@ -291,35 +295,49 @@ impl Model {
         let expiry_s = self.granted_expiry_s(connect);
         let inflight_max = self.config.limits.inflight_max.min(receive_maximum).max(1);
         let now_ms = self.now_ms;
+        let keep_alive_s = self.granted_keep_alive_s(connect);
+        let aliases_max = self.config.limits.topic_aliases_to_client_max;
         let conn = self.conn(id);
         conn.phase = Phase::Live;
+        // What was said before there was a session is no answer to anything.
+        conn.answers = conn.answers_now;
         conn.client_id = client_id.to_owned();
         conn.receive_maximum = usize::from(receive_maximum);
         conn.asked_to_outlive = connect.properties.session_expiry_interval().unwrap_or(0) > 0;
         conn.alias_maximum = connect.properties.topic_alias_maximum().unwrap_or(0);
-        conn.keep_alive_ms =
-            (connect.keep_alive_s > 0).then(|| u64::from(connect.keep_alive_s) * 1500);
+        conn.alias_maximum = conn.alias_maximum.min(aliases_max);
+        conn.keep_alive_ms = (keep_alive_s > 0).then(|| u64::from(keep_alive_s) * 1500);
         conn.heard_ms = now_ms;
-        conn.excused_ms = now_ms;
         let packet_bytes_max = conn.packet_bytes_max;
         let session = self.session(client_id);
+        session.former = Some((session.version, session.packet_bytes_max));
         session.packet_bytes_max = packet_bytes_max;
         session.version = connect.version;
         session.conn = Some(id);
         session.expiry_s = (expiry_s != u32::MAX).then_some(expiry_s);
-        session.ends_ms = None;
+        session.ends = None;
         session.inflight_max = usize::from(inflight_max);
         // A will that waits is void: the client is back. [MQTT-3.1.3-9]
-        session.will_ms = None;
+        session.will_due = None;
         session.will = connect.will.as_ref().map(|will| Will {
             topic: will.topic.as_str().to_owned(),
-            payload: will.payload.to_vec(),
+            payload: will.payload.into(),
             properties: forwarded(will.properties),
             qos: will.qos,
             retain: will.retain,
             delay_s: will.properties.will_delay_interval().unwrap_or(0),
             expiry_s: will.properties.message_expiry_interval(),
         });
+    }
+
+    /// What the client asks for, or our own if that is shorter and the client can be told. [MQTT-3.1.2-21]
+    fn granted_keep_alive_s(&self, connect: &Connect<'_>) -> u16 {
+        let (asked, max) = (connect.keep_alive_s, self.config.keep_alive_max_s);
+        let is_told = connect.version == Version::V5 && max > 0;
+        match is_told && (asked == 0 || asked > max) {
+            true => max,
+            false => asked,
+        }
     }
 
     /// [MQTT 5.0, 3.1.2.11.2]
@@ -401,6 +419,21 @@ impl Model {
             violated!(
                 "R01",
                 "a name is assigned exactly if there is none: {told:?}"
+            );
+        }
+        let keep_alive_s = self.granted_keep_alive_s(connect);
+        if told.server_keep_alive().unwrap_or(connect.keep_alive_s) != keep_alive_s {
+            violated!(
+                "I48",
+                "the keep alive is {keep_alive_s} s, and the client is told {told:?}"
+            );
+        }
+        let asks = connect.properties.request_response_information() == Some(true);
+        let information = self.config.response_information.as_deref();
+        if told.response_information() != information.filter(|_| asks) {
+            violated!(
+                "R01",
+                "the client asks for response information: {asks}, and is told {told:?}"
             );
         }
         if told.topic_alias_maximum().unwrap_or(0) != limits.topic_alias_maximum {

@@ -1,6 +1,6 @@
 //! Questions that hooks leave open: each ends once, by a verdict, by its deadline, or with its connection.
 
-use super::{Judged, Model, Phase, violated};
+use super::{Judged, Model, Phase, time::Deadline, violated};
 use crate::sim::{tally::Tally, wire::Turn};
 use sanderling_core::{
     codec::decode_again,
@@ -19,7 +19,7 @@ pub(super) struct Asked {
     pub(super) packet: Vec<u8>,
     pub(super) version: Version,
     /// Then the answer is no.
-    pub(super) by_ms: u64,
+    pub(super) by: Deadline,
 }
 
 /// What is asked about, and what was decided before.
@@ -57,7 +57,7 @@ impl Model {
         if self.tickets.contains_key(&ticket) {
             violated!("R04", "question {ticket} is open already");
         }
-        let by_ms = self.now_ms + self.config.limits.verdict_deadline.as_millis() as u64;
+        let by = self.deadline_in(self.config.limits.verdict_deadline);
         let version = self.conn(id).version;
         self.conn(id).held = Some(ticket);
         self.tickets.insert(
@@ -68,7 +68,7 @@ impl Model {
                 subject,
                 packet,
                 version,
-                by_ms,
+                by,
             },
         );
         Ok(())
@@ -101,7 +101,11 @@ impl Model {
         let id = asked.conn;
         let from = asked.hook + 1;
         let bytes = asked.packet.clone().into();
-        self.conn(id).held = None;
+        let now_ms = self.now_ms;
+        let conn = self.conn(id);
+        conn.held = None;
+        // It could not be heard.
+        conn.heard_ms = now_ms;
         match (asked.subject, decode_again(&bytes, asked.version)) {
             (Subject::Connect { worst }, ClientPacket::Connect(connect)) => {
                 let worst = match verdict {
@@ -147,14 +151,22 @@ impl Model {
             }
             (subject, packet) => violated!("R04", "{subject:?} is asked about {packet:?}"),
         }
-        self.expect_resume(id, turn)
+        self.expect_resume(id, turn, tally)
     }
 
     /// A connection that is free again is read from again.
-    pub(super) fn expect_resume(&mut self, id: ConnId, turn: &mut Turn) -> Judged {
+    pub(super) fn expect_resume(
+        &mut self,
+        id: ConnId,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
         let conn = self.conn(id);
         let is_free = conn.phase == Phase::Live && conn.held.is_none();
         let at = turn.resumes.iter().position(|resumed| *resumed == id);
+        // Some answers of this event may come later than this.
+        let is_throttled = at.is_none() && self.throttles(id, tally);
+        let is_free = is_free && !is_throttled && !self.must_throttle(id);
         match (is_free, at) {
             (true, Some(at)) => {
                 turn.resumes.remove(at);

@@ -223,7 +223,9 @@ impl Session {
 
     /// True if the client does not take the PUBLISH of a copy. [MQTT-3.1.2-25]
     fn is_too_large(&self, copy: &Copy, now_ms: u64) -> bool {
-        wire_bytes(copy, self.version, now_ms) > self.packet_bytes_max as usize
+        let is_beyond =
+            |(version, max): (Version, u32)| wire_bytes(copy, version, now_ms) > max as usize;
+        is_beyond((self.version, self.packet_bytes_max)) || self.former.is_some_and(is_beyond)
     }
 
     /// What its queue held at most during this event.
@@ -272,13 +274,14 @@ impl Session {
 
     /// A message that its client does not take, live, in flight or retained. [MQTT-3.1.2-25]
     fn take_too_large(&mut self, drop: &Lost, now_ms: u64) -> Option<Copy> {
+        // What is to be sent again comes first.
+        if let Some(at) = self.too_large_in_flight(drop, now_ms) {
+            return Some(self.inflight.remove(at).copy);
+        }
         let owed = self.owed.iter();
         let mut owed = owed.map(|copy| drop.is(copy) && self.is_too_large(copy, now_ms));
         if let Some(at) = owed.position(|is_it| is_it) {
             return Some(self.owed.remove(at));
-        }
-        if let Some(at) = self.too_large_in_flight(drop, now_ms) {
-            return Some(self.inflight.remove(at).copy);
         }
         for replay in 0..self.replays.len() {
             for at in 0..self.replays[replay].messages.len() {

@@ -21,7 +21,7 @@ mod time;
 use super::{
     policy::{Policy, Rates},
     tally::Tally,
-    wire::{Out, Turn},
+    wire::{Out, Payload, Turn},
     world::Judged,
 };
 use sanderling_core::{
@@ -33,6 +33,7 @@ use sanderling_core::{
 };
 use session::{Message, Session};
 use std::{collections::BTreeMap, rc::Rc};
+use time::Deadline;
 
 /// A rule that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,7 +69,11 @@ pub(super) struct Model {
     conns: BTreeMap<ConnId, Conn>,
     pub(super) sessions: BTreeMap<String, Session>,
     retained: BTreeMap<String, Rc<Message>>,
+    /// Topics whose retained messages hooks have replaced at the end of this event.
+    replaced_late: Vec<String>,
     accepted: u64,
+    /// Deadlines set so far.
+    deadlines_set: u64,
     tickets: BTreeMap<Ticket, consult::Asked>,
     /// The group that each shared filter has now or had last, by its number among all that were founded.
     groups: BTreeMap<String, u64>,
@@ -87,7 +92,7 @@ pub(super) struct Model {
     /// Messages that could not be retained.
     retained_refused: u64,
     /// Everything any message said: payload to topic, to explain what should not have been sent.
-    said: BTreeMap<Vec<u8>, String>,
+    said: BTreeMap<Payload, String>,
 }
 
 /// A network connection.
@@ -96,12 +101,13 @@ struct Conn {
     phase: Phase,
     version: Version,
     /// The CONNECT must be complete by then.
-    connect_by_ms: u64,
+    connect_by: Deadline,
+    /// That has passed, but its CONNECT is complete and in question.
+    is_connect_late: bool,
     client_id: String,
     keep_alive_ms: Option<u64>,
-    /// When the client was last heard of: certainly then, and at the latest.
+    /// When the client was last heard of, or could not be heard because it was held.
     heard_ms: u64,
-    excused_ms: u64,
     packet_bytes_max: u32,
     /// What the client takes at one time on this connection. [MQTT-3.3.4-9]
     receive_maximum: usize,
@@ -120,6 +126,13 @@ struct Conn {
     alias_maximum: u16,
     /// Bytes sent and not flushed.
     pub(super) unflushed: u64,
+    /// How many of them were sent during this event.
+    sent_now: u64,
+    /// How many of them are answers, at most, and how many of those came during this event.
+    answers: u64,
+    answers_now: u64,
+    /// It does not take its answers, and so is not read.
+    is_throttled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -142,7 +155,9 @@ impl Model {
             conns: BTreeMap::new(),
             sessions: BTreeMap::new(),
             retained: BTreeMap::new(),
+            replaced_late: Vec::new(),
             accepted: 0,
+            deadlines_set: 0,
             tickets: BTreeMap::new(),
             groups: BTreeMap::new(),
             founded: 0,
@@ -176,7 +191,7 @@ impl Model {
             Event::Opened { conn, link, .. } => self.on_opened(*conn, link, turn, tally)?,
             Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
             Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
-            Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes),
+            Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes, turn, tally)?,
             Event::Closed { conn, cause } => self.on_closed(*conn, *cause, turn, tally)?,
             Event::Drained { conn } => self.on_drained(*conn, turn, tally)?,
             Event::TimerFired => self.on_timer(turn, tally)?,
@@ -192,10 +207,15 @@ impl Model {
                 unreachable!("simulated connections have no layers below MQTT")
             }
         }
+        self.obey_hooks(turn, tally)?;
         self.match_all(turn, tally)?;
         self.match_drops(turn, tally)?;
+        for topic in std::mem::take(&mut self.replaced_late) {
+            self.stop_replays_of(&topic);
+        }
         self.settle_floating()?;
-        self.check_hold(event, turn)?;
+        self.check_hold(event, turn, tally)?;
+        self.close_accounts();
         finish(turn)
     }
 
@@ -220,7 +240,6 @@ impl Model {
             (Phase::Live, _) => {}
         }
         conn.heard_ms = now_ms;
-        conn.excused_ms = now_ms;
         match packet {
             ClientPacket::Publish(publish) => self.on_publish(id, publish, turn, tally),
             ClientPacket::PubAck(ack) => self.on_puback(id, ack, tally),
@@ -275,17 +294,18 @@ impl Model {
         self.session(&client_id)
     }
 
-    /// A connection is held exactly as long as there is a question about it.
-    fn check_hold(&mut self, event: &Event<'_>, turn: &mut Turn) -> Judged {
+    /// A connection is held exactly as long as there is a question about it, or it takes no answers.
+    fn check_hold(&mut self, event: &Event<'_>, turn: &mut Turn, tally: &mut Tally) -> Judged {
         let asks = !turn.consults.is_empty();
         if asks {
             violated!("R04", "questions that no hook asks: {:?}", turn.consults);
         }
         let held = match event {
-            Event::Received { conn, .. } => self
-                .conns
-                .get(conn)
-                .is_some_and(|conn| conn.held.is_some() || conn.phase == Phase::Waiting),
+            Event::Received { conn: id, .. } => {
+                let conn = self.conns.get(id);
+                let asks = |conn: &Conn| conn.held.is_some() || conn.phase == Phase::Waiting;
+                conn.is_some_and(asks) || self.throttles(*id, tally)
+            }
             _ => false,
         };
         if (turn.flow == Flow::Hold) != held {

@@ -9,6 +9,7 @@ use super::{
     violated,
 };
 use crate::sim::{
+    policy::Heard,
     tally::Tally,
     wire::{Out, Turn},
 };
@@ -133,7 +134,7 @@ impl Model {
         let message = Message {
             order: 0,
             topic: publish.topic.to_owned(),
-            payload: publish.payload.to_vec(),
+            payload: publish.payload.into(),
             properties: forwarded(publish.properties),
             qos: publish.qos,
             retain: publish.retain,
@@ -187,21 +188,8 @@ impl Model {
                 publication.topic
             ),
         }
-        let properties = publication.properties.as_properties();
-        let copies = self.accept(
-            Message {
-                order: 0,
-                topic: publication.topic.clone(),
-                payload: publication.payload.to_vec(),
-                properties: forwarded(properties),
-                qos: publication.qos,
-                retain: publication.retain,
-                accepted_ms: self.now_ms,
-                expiry_s: properties.message_expiry_interval(),
-                publisher: None,
-            },
-            tally,
-        )?;
+        let message = self.message_of(publication);
+        let copies = self.accept(message, tally)?;
         let Answer::Published { receivers } = *answer else {
             return Ok(());
         };
@@ -214,6 +202,59 @@ impl Model {
             );
         }
         Ok(())
+    }
+
+    /// What hooks ordered because of this event comes after all else of it, as far as they may order.
+    pub(super) fn obey_hooks(&mut self, turn: &Turn, tally: &mut Tally) -> Judged {
+        let max = self.config.limits.hook_commands_max as usize;
+        let mut orders = Vec::new();
+        for heard in &turn.heard {
+            match heard {
+                Heard::Ordered(publication) => orders.push(publication.clone()),
+                Heard::Overordered if orders.len() != max => violated!(
+                    "I21",
+                    "a hook may not order after {} of {max} orders",
+                    orders.len()
+                ),
+                Heard::Overordered => tally.sometimes("a hook orders too much"),
+                _ => {}
+            }
+        }
+        if orders.len() > max {
+            violated!(
+                "I21",
+                "hooks give {} orders, {max} are allowed",
+                orders.len()
+            );
+        }
+        for publication in orders {
+            tally.sometimes("a hook publishes");
+            if levels(&publication.topic) > usize::from(self.config.limits.topic_levels_max) {
+                continue;
+            }
+            if publication.retain {
+                // What it replaces may have been sent before in this event.
+                self.replaced_late.push(publication.topic.clone());
+            }
+            let message = self.message_of(&publication);
+            self.accept(message, tally)?;
+        }
+        Ok(())
+    }
+
+    fn message_of(&self, publication: &Publication) -> Message {
+        let properties = publication.properties.as_properties();
+        Message {
+            order: 0,
+            topic: publication.topic.clone(),
+            payload: publication.payload[..].into(),
+            properties: forwarded(properties),
+            qos: publication.qos,
+            retain: publication.retain,
+            accepted_ms: self.now_ms,
+            expiry_s: properties.message_expiry_interval(),
+            publisher: None,
+        }
     }
 
     /// A message is accepted: stored if it is to be retained, and owed to everybody whose subscription matches.
@@ -245,11 +286,8 @@ impl Model {
             self.retained_refused += 1;
             tally.sometimes("a message cannot be retained");
         }
-        // What is replaced is not sent to anybody any more.
-        for session in self.sessions.values_mut() {
-            for replay in &mut session.replays {
-                replay.messages.retain(|old| old.topic != *topic);
-            }
+        if !self.replaced_late.contains(topic) {
+            self.stop_replays_of(topic);
         }
         if message.payload.is_empty() || is_refused {
             // None is better than one that is not the last.
@@ -258,6 +296,15 @@ impl Model {
             self.retained.insert(topic.clone(), Rc::clone(message));
         }
         Ok(())
+    }
+
+    /// What is replaced is not sent to anybody any more.
+    pub(super) fn stop_replays_of(&mut self, topic: &str) {
+        for session in self.sessions.values_mut() {
+            for replay in &mut session.replays {
+                replay.messages.retain(|old| old.topic != *topic);
+            }
+        }
     }
 
     /// Whether a message can be retained within the limits. What has expired is in nobody's way.

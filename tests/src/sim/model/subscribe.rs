@@ -143,9 +143,16 @@ impl Model {
         let client_id = self.conn(id).client_id.clone();
         let filter = entry.filter.as_str();
         let max = self.config.limits.subscriptions_per_session_max as usize;
+        let bytes_max = self.config.limits.subscription_bytes_per_session_max;
         let session = self.session(&client_id);
         let is_new = !session.subscriptions.contains_key(filter);
-        if is_new && session.subscriptions.len() >= max {
+        let bytes = session
+            .subscriptions
+            .keys()
+            .map(|filter| filter_bytes(filter));
+        let has_room = bytes.sum::<u64>() + filter_bytes(filter) <= bytes_max;
+        if is_new && (session.subscriptions.len() >= max || !has_room) {
+            tally.check("I21");
             tally.sometimes("a subscription too many");
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
@@ -253,4 +260,9 @@ impl Model {
             && turn.consults.is_empty()
             && matches!(turn.peek(id), Some(Out::Disconnect { .. }) | None)
     }
+}
+
+/// What a filter counts for in the limit by bytes.
+fn filter_bytes(filter: &str) -> u64 {
+    (filter.len() + 64 * levels(shared_path(filter).unwrap_or(filter))) as u64
 }
