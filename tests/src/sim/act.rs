@@ -11,8 +11,8 @@ use super::{
 };
 use sanderling_core::{
     broker::{CloseCause, Command, Event, Publication},
-    hooks::Verdict,
-    packet::{PacketType, PropertiesBuf, QoS},
+    hooks::{AuthRuling, Verdict},
+    packet::{PacketType, PropertiesBuf, QoS, Version},
     reason::ReasonCode,
     time::Instant,
 };
@@ -32,6 +32,7 @@ impl World {
             Kind::Ping => self.say(client, &[0xC0, 0x00]),
             Kind::Acknowledge => self.acknowledge(client),
             Kind::Confuse => self.confuse(client),
+            Kind::Authenticate => self.authenticate(client),
             Kind::Disconnect => self.disconnect(client),
             Kind::Close => self.lose(client, "close", CloseCause::PeerClosed)?,
             Kind::Reset => self.lose(client, "reset", CloseCause::Failed)?,
@@ -224,6 +225,16 @@ impl World {
         self.say(client, &bytes);
     }
 
+    /// AUTH, hardly ever out of turn.
+    fn authenticate(&mut self, client: usize) {
+        let speaker = &mut self.clients[client];
+        let is_able = speaker.persona.version == Version::V5 && speaker.persona.authenticates > 1;
+        if is_able && (speaker.may_authenticate() || self.dice.chance(5)) {
+            let bytes = speaker.authenticates();
+            self.say(client, &bytes);
+        }
+    }
+
     fn disconnect(&mut self, client: usize) {
         let version = self.clients[client].persona.version;
         let bytes = packets::disconnect(&mut self.dice, version);
@@ -323,13 +334,21 @@ impl World {
         if tickets.is_empty() {
             return Ok(());
         }
-        let (ticket, about) = tickets[self.dice.below(tickets.len())];
+        // What is long settled is about connections that are gone.
+        let oldest = tickets.len().saturating_sub(4);
+        let (ticket, about) = tickets[oldest + self.dice.below(tickets.len() - oldest)];
         if again {
             let state = self.model.state_of(about);
             self.tally.fault("late verdict", state);
         }
-        let verdict = match self.dice.below(10) {
+        let verdict = match self.dice.below(12) {
             0..6 => Verdict::Permit,
+            10 => Verdict::Authenticate(AuthRuling::Ask),
+            11 => Verdict::Authenticate(match self.dice.below(3) {
+                0 => AuthRuling::Continue(b"more".to_vec()),
+                1 => AuthRuling::Succeed(Some(b"done".to_vec())),
+                _ => AuthRuling::UnknownMethod,
+            }),
             6 => Verdict::Refuse(ReasonCode::NOT_AUTHORIZED),
             7 => Verdict::Refuse(ReasonCode::SUCCESS),
             _ => Verdict::Grant(vec![

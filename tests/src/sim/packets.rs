@@ -1,6 +1,6 @@
 //! What clients say: packets drawn from small alphabets, so that everything meets everything.
 
-use super::{dice::Dice, plan::Persona};
+use super::{dice::Dice, plan::Persona, policy::METHOD};
 use sanderling_core::{
     packet::{
         Ack, Auth, ClientPacket, Connect, Disconnect, PacketId, PacketType, Properties,
@@ -36,7 +36,10 @@ pub(super) struct ConnectForm {
     pub(super) receive_maximum: Option<u16>,
     pub(super) packet_bytes_max: Option<u32>,
     pub(super) alias_maximum: Option<u16>,
-    pub(super) authenticates: bool,
+    /// The method of authentication it names.
+    pub(super) method: Option<&'static str>,
+    pub(super) wants_reasons: Option<bool>,
+    pub(super) wants_response_information: Option<bool>,
     pub(super) will: Option<WillForm>,
 }
 
@@ -61,7 +64,11 @@ impl ConnectForm {
                 .chance(tight / 2)
                 .then(|| dice.one(&[2, 20, 40, 60, 120, 400])),
             alias_maximum: dice.chance(tight).then(|| dice.one(&[1, 2, 10])),
-            authenticates: dice.chance(1),
+            method: dice
+                .chance(persona.authenticates)
+                .then(|| dice.one(&[METHOD, METHOD, METHOD, "n"])),
+            wants_reasons: dice.chance(15).then(|| dice.chance(30)),
+            wants_response_information: dice.chance(15).then(|| dice.chance(70)),
             will: dice.chance(persona.will).then(|| WillForm {
                 topic: any_topic(dice, shares),
                 qos: any_qos(dice),
@@ -81,7 +88,9 @@ impl ConnectForm {
             receive_maximum: None,
             packet_bytes_max: None,
             alias_maximum: None,
-            authenticates: false,
+            method: None,
+            wants_reasons: None,
+            wants_response_information: None,
             will: None,
         }
     }
@@ -107,9 +116,20 @@ impl ConnectForm {
         );
         put(
             &mut section,
-            self.authenticates
-                .then_some(Property::AuthenticationMethod("m")),
+            self.wants_reasons.map(Property::RequestProblemInformation),
         );
+        put(
+            &mut section,
+            self.wants_response_information
+                .map(Property::RequestResponseInformation),
+        );
+        put(
+            &mut section,
+            self.method.map(Property::AuthenticationMethod),
+        );
+        if self.method.is_some() {
+            put(&mut section, Some(Property::AuthenticationData(b"first")));
+        }
         if let Some(will) = &self.will {
             put(&mut of_will, will.delay_s.map(Property::WillDelayInterval));
             put(
@@ -325,6 +345,18 @@ pub(super) fn disconnect(dice: &mut Dice, version: Version) -> Vec<u8> {
     encode(&ClientPacket::Disconnect(disconnect), version)
 }
 
+/// A step of an enhanced authentication.
+pub(super) fn auth(reason: ReasonCode, method: &str, data: &[u8]) -> Vec<u8> {
+    let mut section = PropertiesBuf::new();
+    put(&mut section, Some(Property::AuthenticationMethod(method)));
+    put(&mut section, Some(Property::AuthenticationData(data)));
+    let auth = Auth {
+        reason,
+        properties: section.as_properties(),
+    };
+    encode(&ClientPacket::Auth(auth), Version::V5)
+}
+
 /// A DISCONNECT as it should be.
 pub(super) fn farewell(version: Version) -> Vec<u8> {
     let reason = ReasonCode::NORMAL_DISCONNECTION;
@@ -343,14 +375,11 @@ pub(super) fn garbage(dice: &mut Dice, persona: &Persona) -> Vec<u8> {
         0 => (0..1 + dice.below(40)).map(|_| dice.roll() as u8).collect(),
         1 => ConnectForm::draw(dice, persona, false).encode(persona, b"again"),
         2 if version == Version::V5 => {
-            let mut section = PropertiesBuf::new();
-            put(&mut section, Some(Property::AuthenticationMethod("m")));
-            let reason = ReasonCode::CONTINUE_AUTHENTICATION;
-            let auth = Auth {
-                reason,
-                properties: section.as_properties(),
-            };
-            encode(&ClientPacket::Auth(auth), version)
+            let reason = dice.one(&[
+                ReasonCode::CONTINUE_AUTHENTICATION,
+                ReasonCode::RE_AUTHENTICATE,
+            ]);
+            auth(reason, dice.one(&[METHOD, "n"]), b"garbage")
         }
         3 if version == Version::V5 => {
             let mut section = PropertiesBuf::new();

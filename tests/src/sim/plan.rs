@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Acknowledge,
     /// A client sends again what was not acknowledged, or acknowledges what was not sent.
     Confuse,
+    /// A client authenticates again.
+    Authenticate,
     /// DISCONNECT, with or without will.
     Disconnect,
     /// The client closes without a word.
@@ -66,6 +68,7 @@ const USUAL: &[(Kind, u32)] = &[
     (Kind::Ping, 2),
     (Kind::Acknowledge, 14),
     (Kind::Confuse, 3),
+    (Kind::Authenticate, 2),
     (Kind::Disconnect, 3),
     (Kind::Close, 2),
     (Kind::Reset, 2),
@@ -73,9 +76,9 @@ const USUAL: &[(Kind, u32)] = &[
     (Kind::Garbage, 1),
     (Kind::Arrive, 10),
     (Kind::Flush, 10),
-    (Kind::Stall, 2),
+    (Kind::Stall, 3),
     (Kind::Rule, 6),
-    (Kind::RuleAgain, 1),
+    (Kind::RuleAgain, 2),
     (Kind::Wait, 5),
     (Kind::WaitForTimer, 4),
     (Kind::Fire, 1),
@@ -116,6 +119,7 @@ pub(super) struct Persona {
     pub(super) tight: u32,
     pub(super) clean: u32,
     pub(super) will: u32,
+    pub(super) authenticates: u32,
 }
 
 /// All that one seed decides.
@@ -140,7 +144,7 @@ impl Plan {
         let shares = dice.chance(25);
         let config = settings::draw(&mut dice);
         let rates = settings::rates(&mut dice);
-        let personas = personas(&mut dice);
+        let personas = personas(&mut dice, rates.sets > 0);
         let paddings = dice.one(&[&[0, 10][..], &[0, 0, 10, 300], &[0, 10, 300, 5000]]);
         let weights = weights(&mut dice, &personas);
         let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
@@ -210,7 +214,7 @@ fn weights(dice: &mut Dice, personas: &[Persona]) -> Vec<(Kind, u32)> {
     weights
 }
 
-fn personas(dice: &mut Dice) -> Vec<Persona> {
+fn personas(dice: &mut Dice, hooks_decide: bool) -> Vec<Persona> {
     const IDS: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let most = if dice.chance(15) { 11 } else { 5 };
     let count = 2 + dice.below(most);
@@ -236,6 +240,11 @@ fn personas(dice: &mut Dice) -> Vec<Persona> {
     let tight = dice.one(&[0, 0, 20, 80]);
     let clean = dice.one(&[5, 20, 60]);
     let will = dice.one(&[0, 20, 60]);
+    let authenticates = dice.one(if hooks_decide {
+        &[0, 1, 40]
+    } else {
+        &[0, 0, 2]
+    });
     (0..count)
         .map(|number| Persona {
             client_id: if dice.chance(4) {
@@ -256,6 +265,7 @@ fn personas(dice: &mut Dice) -> Vec<Persona> {
             tight,
             clean,
             will,
+            authenticates,
         })
         .collect()
 }

@@ -8,14 +8,17 @@ use super::{
 use sanderling_core::{
     broker::{Command, Link, Publication},
     hooks::{
-        Client, Context, Draft, DropCause, End, HookSet, Hooks, Notice, Ruling, SessionEnd,
-        SubscribeRequest,
+        AuthRuling, AuthStep, Client, Context, Draft, DropCause, End, HookSet, Hooks, Notice,
+        Ruling, SessionEnd, SubscribeRequest,
     },
     id::ConnId,
     packet::{Connect, PropertiesBuf, Publish, QoS},
     reason::ReasonCode,
 };
 use std::sync::{Arc, Mutex};
+
+/// The method of authentication that hooks know.
+pub(super) const METHOD: &str = "m";
 
 /// How often hooks answer in which way, in percent.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -79,6 +82,23 @@ impl Policy {
             ReasonCode::SERVER_BUSY,
         ];
         self.rules(hook, publish.payload, &refusals)
+    }
+
+    /// The ruling on a step of an enhanced authentication.
+    pub(super) fn authenticate(&self, method: &str, data: Option<&[u8]>) -> AuthRuling {
+        if method != METHOD || self.rates.sets == 0 {
+            return AuthRuling::UnknownMethod;
+        }
+        let data = data.unwrap_or_default();
+        match self.rules(0, data, &[ReasonCode::NOT_AUTHORIZED, ReasonCode::SUCCESS]) {
+            Ruling::Refuse(reason) => AuthRuling::Refuse(reason),
+            Ruling::Ask => AuthRuling::Ask,
+            Ruling::Permit => match self.throw(1, data) % 4 {
+                0 | 1 => AuthRuling::Continue(b"more".to_vec()),
+                2 => AuthRuling::Succeed(None),
+                _ => AuthRuling::Succeed(Some(b"done".to_vec())),
+            },
+        }
     }
 
     /// The ruling on a SUBSCRIBE as a whole.
@@ -202,7 +222,7 @@ impl Hooks for SimHooks {
         let decides = HookSet::ACCEPT | HookSet::CONNECT | HookSet::SUBSCRIBE | HookSet::PUBLISH;
         match (self.number, self.policy().rates.sets) {
             (0, 0) => HookSet::NOTICE,
-            (0, _) => decides | HookSet::NOTICE,
+            (0, _) => decides | HookSet::NOTICE | HookSet::AUTHENTICATE,
             _ => decides,
         }
     }
@@ -213,6 +233,10 @@ impl Hooks for SimHooks {
 
     fn connect(&mut self, _: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
         self.policy().connect(self.number, connect)
+    }
+
+    fn authenticate(&mut self, _: &Link, step: &AuthStep<'_>, _: &mut Context<'_>) -> AuthRuling {
+        self.policy().authenticate(step.method, step.data)
     }
 
     fn subscribe(

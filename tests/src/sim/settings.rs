@@ -49,6 +49,9 @@ fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
     if let Some(n) = draw(&[1, 60]) {
         limits.verdict_deadline = Duration::from_secs(n);
     }
+    if let Some(n) = draw(&[0, 1, 2]) {
+        limits.authentication_steps_max = n as u16;
+    }
     if let Some(n) = draw(&[1, 40, 40, 100, 100]) {
         limits.connect_packet_bytes_max = n as u32;
     }

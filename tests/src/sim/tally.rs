@@ -106,6 +106,10 @@ pub const INVARIANTS: &[(&str, &str)] = &[
         "R05",
         "a client that takes no answers is not read, and no other",
     ),
+    (
+        "R06",
+        "an enhanced authentication goes the way that the hook says",
+    ),
 ];
 
 /// The faults of the grid.
@@ -130,6 +134,7 @@ pub const FAULTS: &[&str] = &[
 pub const STATES: &[&str] = &[
     "before CONNECT",
     "asking about CONNECT",
+    "authenticating",
     "waiting for a session",
     "idle",
     "held",

@@ -4,7 +4,7 @@ use super::policy::Heard;
 use sanderling_core::{
     broker::{Answer, Close, Flow},
     id::{ConnId, Ticket},
-    packet::{PacketType, PropertiesBuf, QoS, ServerPacket},
+    packet::{PacketType, PropertiesBuf, Property, QoS, ServerPacket},
     reason::ReasonCode,
 };
 use std::{
@@ -65,7 +65,10 @@ pub(super) enum Out {
     Disconnect {
         reason: ReasonCode,
     },
-    Auth,
+    Auth {
+        reason: ReasonCode,
+        properties: PropertiesBuf,
+    },
 }
 
 /// A PUBLISH of the server.
@@ -121,9 +124,36 @@ impl Out {
             ServerPacket::Disconnect(disconnect) => Self::Disconnect {
                 reason: disconnect.reason,
             },
-            ServerPacket::Auth(_) => Self::Auth,
+            ServerPacket::Auth(auth) => Self::Auth {
+                reason: auth.reason,
+                properties: copy(auth.properties),
+            },
         }
     }
+}
+
+/// Whether a packet says more than a client takes that asks for no problem information. [MQTT-3.1.2-29]
+pub(super) fn gives_reasons(packet: &ServerPacket<'_>) -> bool {
+    let properties = match packet {
+        ServerPacket::PubAck(ack)
+        | ServerPacket::PubRec(ack)
+        | ServerPacket::PubRel(ack)
+        | ServerPacket::PubComp(ack) => ack.properties,
+        ServerPacket::SubAck(suback) => suback.properties,
+        ServerPacket::UnsubAck(unsuback) => unsuback.properties,
+        ServerPacket::Auth(auth) => auth.properties,
+        ServerPacket::Publish(_)
+        | ServerPacket::ConnAck(_)
+        | ServerPacket::Disconnect(_)
+        | ServerPacket::PingResp => return false,
+    };
+    let is_reason = |property| {
+        matches!(
+            property,
+            Property::ReasonString(_) | Property::UserProperty(..)
+        )
+    };
+    properties.iter().any(is_reason)
 }
 
 /// Properties that own what they say.

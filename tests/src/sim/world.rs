@@ -10,7 +10,7 @@ use super::{
     policy::{Policy, Shared, SimHooks},
     tally::Tally,
     trace::Trace,
-    wire::{Out, Turn},
+    wire::{Out, Turn, gives_reasons},
 };
 use sanderling_core::{
     broker::{Action, Actions, Broker, Event, Flow, Frame, Seed},
@@ -259,9 +259,10 @@ impl World {
             .get_or_insert_with(|| FromServer::new(version, UNLIMITED));
         let packets = decode_all(checker, bytes)
             .map_err(|what| Violation::new("R01", format!("to {id}: {what}")))?;
-        for (out, len) in packets {
+        for (out, len, gives_reasons) in packets {
             self.trace.packet(id, &out);
-            self.model.check_packet(id, &out, len, &mut self.tally)?;
+            self.model
+                .check_packet(id, &out, len, gives_reasons, &mut self.tally)?;
             turn.push(id, out);
         }
         Ok(())
@@ -328,14 +329,14 @@ fn new_broker(
     Broker::new(config.clone(), hooks, Seed(seed), now, wall)
 }
 
-/// Whole packets, which may follow each other; what is wrong if they are not.
-fn decode_all(checker: &mut FromServer, bytes: &[u8]) -> Result<Vec<(Out, usize)>, String> {
+/// Whole packets, which may follow each other, each with its length and whether it gives reasons; what is wrong if they are not.
+fn decode_all(checker: &mut FromServer, bytes: &[u8]) -> Result<Vec<(Out, usize, bool)>, String> {
     let mut packets = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
         match checker.decode(&bytes[at..]) {
             Ok(Decoded::Packet { packet, len }) => {
-                packets.push((Out::of(&packet, len), len));
+                packets.push((Out::of(&packet, len), len, gives_reasons(&packet)));
                 at += len;
             }
             Ok(Decoded::Need(_)) => return Err(format!("half a packet: {:02x?}", &bytes[at..])),

@@ -81,9 +81,13 @@ impl Model {
         id: ConnId,
         packet: &Out,
         bytes: usize,
+        gives_reasons: bool,
         tally: &mut Tally,
     ) -> Judged {
         let conn = self.conn(id);
+        if conn.wants_no_reasons && gives_reasons {
+            violated!("R01", "{id} wants no reason strings and gets {packet:?}");
+        }
         conn.unflushed += bytes as u64;
         conn.sent_now += bytes as u64;
         if !matches!(packet, Out::Publish(_) | Out::Disconnect { .. }) {
@@ -333,6 +337,7 @@ impl Model {
         match conn.phase {
             Phase::AwaitConnect => return "before CONNECT",
             Phase::Asking => return "asking about CONNECT",
+            Phase::Authenticating => return "authenticating",
             Phase::Waiting => return "waiting for a session",
             Phase::Closing => return "closing",
             Phase::Live if conn.held.is_some() => return "held",

@@ -16,7 +16,7 @@ use crate::sim::{
 use sanderling_core::{
     broker::{Close, Link},
     id::ConnId,
-    packet::{Connect, PacketType, PropertiesBuf, Version},
+    packet::{Connect, PacketType, Version},
     reason::ReasonCode,
 };
 use std::collections::BTreeMap;
@@ -50,6 +50,8 @@ impl Model {
                 packet_bytes_max: u32::MAX,
                 receive_maximum: usize::from(u16::MAX),
                 held: None,
+                authentication: None,
+                wants_no_reasons: false,
                 entropy: link.entropy,
                 asked_to_outlive: false,
                 waits_for: None,
@@ -88,27 +90,35 @@ impl Model {
         let conn = self.conn(id);
         conn.version = connect.version;
         conn.packet_bytes_max = max;
+        conn.wants_no_reasons = connect.properties.request_problem_information() == Some(false);
         if let Some(reason) = self.fault_of(connect) {
             return self.refuse_connect(id, &[reason], turn, tally);
         }
-        // Whether a CONNACK fits is known when there is one.
-        let is_told = matches!(
-            turn.peek(id),
-            Some(Out::ConnAck {
-                reason: ReasonCode::PACKET_TOO_LARGE,
-                ..
-            }) | None
-        );
-        let is_closed = turn.closes.iter().any(|(closed, _)| *closed == id);
-        if is_told && is_closed && max < 100 + connect.client_id.len() as u32 {
+        if self.has_no_room_for_connack(id, connect, turn) {
             tally.sometimes("a client without room for CONNACK");
             return self.refuse_connect(id, &[ReasonCode::PACKET_TOO_LARGE], turn, tally);
         }
         if connect.properties.authentication_method().is_some() {
-            // No hook knows any method.
-            return self.refuse_connect(id, &[ReasonCode::BAD_AUTHENTICATION_METHOD], turn, tally);
+            return self.begin_authentication(id, connect, turn, tally);
         }
         self.judge_connect(id, connect, 0, ReasonCode::SUCCESS, turn, tally)
+    }
+
+    /// Whether a CONNACK fits is seen from what is sent: one that says so, or nothing if not even that fits.
+    pub(super) fn has_no_room_for_connack(
+        &self,
+        id: ConnId,
+        connect: &Connect<'_>,
+        turn: &Turn,
+    ) -> bool {
+        let max = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        let is_told = match turn.peek(id) {
+            Some(Out::ConnAck { reason, .. }) => *reason == ReasonCode::PACKET_TOO_LARGE,
+            None => max < 5,
+            Some(_) => false,
+        };
+        let is_closed = turn.closes.iter().any(|(closed, _)| *closed == id);
+        is_told && is_closed && max < 120 + connect.client_id.len() as u32
     }
 
     /// What is wrong with a CONNECT whatever hooks say.
@@ -168,7 +178,7 @@ impl Model {
     }
 
     /// CONNACK with a reason, unless not even that fits, then close. [MQTT-3.2.2-7]
-    fn refuse_connect(
+    pub(super) fn refuse_connect(
         &mut self,
         id: ConnId,
         reasons: &[ReasonCode],
@@ -328,122 +338,6 @@ impl Model {
             delay_s: will.properties.will_delay_interval().unwrap_or(0),
             expiry_s: will.properties.message_expiry_interval(),
         });
-    }
-
-    /// What the client asks for, or our own if that is shorter and the client can be told. [MQTT-3.1.2-21]
-    fn granted_keep_alive_s(&self, connect: &Connect<'_>) -> u16 {
-        let (asked, max) = (connect.keep_alive_s, self.config.keep_alive_max_s);
-        let is_told = connect.version == Version::V5 && max > 0;
-        match is_told && (asked == 0 || asked > max) {
-            true => max,
-            false => asked,
-        }
-    }
-
-    /// [MQTT 5.0, 3.1.2.11.2]
-    fn granted_expiry_s(&self, connect: &Connect<'_>) -> u32 {
-        let asked = match connect.version {
-            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
-            Version::V31 | Version::V311 if connect.clean_start => 0,
-            Version::V31 | Version::V311 => u32::MAX,
-        };
-        asked.min(self.config.session_expiry_max_s)
-    }
-
-    fn expect_connack(
-        &mut self,
-        id: ConnId,
-        connect: &Connect<'_>,
-        resumes: bool,
-        turn: &mut Turn,
-        tally: &mut Tally,
-    ) -> Judged {
-        let Some(Out::ConnAck {
-            session_present,
-            reason,
-            properties,
-        }) = turn.take(id)
-        else {
-            violated!("R01", "CONNECT on {id} is not answered with CONNACK");
-        };
-        if reason != ReasonCode::SUCCESS {
-            violated!(
-                "R01",
-                "CONNECT on {id} is refused with {reason} for no reason"
-            );
-        }
-        // 3.1 does not know Session Present.
-        if connect.version != Version::V31 && session_present != resumes {
-            violated!(
-                "I25",
-                "Session Present is {session_present} on {id}, and a session goes on: {resumes}"
-            );
-        }
-        tally.check("I25");
-        if resumes {
-            tally.sometimes("a session is resumed");
-        }
-        if connect.version == Version::V5 {
-            self.check_connack(connect, &properties)?;
-        }
-        Ok(())
-    }
-
-    /// A 5.0 client is told of every bound that is not the standard's. [MQTT 5.0, 3.2.2.3]
-    fn check_connack(&self, connect: &Connect<'_>, properties: &PropertiesBuf) -> Judged {
-        let told = properties.as_properties();
-        let limits = &self.config.limits;
-        let asked = connect.properties.session_expiry_interval().unwrap_or(0);
-        let granted = self.granted_expiry_s(connect);
-        if told.session_expiry_interval().unwrap_or(asked) != granted {
-            violated!(
-                "I28",
-                "the client asked for {asked} s, gets {granted} s and is told {told:?}"
-            );
-        }
-        let receive_maximum = limits.receive_maximum.max(1);
-        if told.receive_maximum().unwrap_or(u16::MAX) != receive_maximum {
-            violated!(
-                "I17",
-                "our Receive Maximum is {receive_maximum}, and the client is told {told:?}"
-            );
-        }
-        if told.maximum_packet_size().unwrap_or(u32::MAX) != limits.packet_bytes_max {
-            violated!(
-                "I19",
-                "our Maximum Packet Size is {}, and the client is told {told:?}",
-                limits.packet_bytes_max
-            );
-        }
-        if told.assigned_client_identifier().is_some() != connect.client_id.is_empty() {
-            violated!(
-                "R01",
-                "a name is assigned exactly if there is none: {told:?}"
-            );
-        }
-        let keep_alive_s = self.granted_keep_alive_s(connect);
-        if told.server_keep_alive().unwrap_or(connect.keep_alive_s) != keep_alive_s {
-            violated!(
-                "I48",
-                "the keep alive is {keep_alive_s} s, and the client is told {told:?}"
-            );
-        }
-        let asks = connect.properties.request_response_information() == Some(true);
-        let information = self.config.response_information.as_deref();
-        if told.response_information() != information.filter(|_| asks) {
-            violated!(
-                "R01",
-                "the client asks for response information: {asks}, and is told {told:?}"
-            );
-        }
-        if told.topic_alias_maximum().unwrap_or(0) != limits.topic_alias_maximum {
-            violated!(
-                "I20",
-                "our Topic Alias Maximum is {}, and the client is told {told:?}",
-                limits.topic_alias_maximum
-            );
-        }
-        Ok(())
     }
 
     /// The PUBRELs of an earlier connection go out again, in order. [MQTT-4.4.0-1] [MQTT-4.6.0-4]

@@ -29,6 +29,8 @@ pub(super) enum Subject {
         worst: ReasonCode,
     },
     Publish,
+    /// A step of an enhanced authentication.
+    Step,
     Subscribe {
         granted: Vec<Result<QoS, ReasonCode>>,
     },
@@ -107,6 +109,9 @@ impl Model {
         // It could not be heard.
         conn.heard_ms = now_ms;
         match (asked.subject, decode_again(&bytes, asked.version)) {
+            (Subject::Step, ClientPacket::Connect(_) | ClientPacket::Auth(_)) => {
+                self.rule_on_step(id, asked.packet, verdict, turn, tally)?;
+            }
             (Subject::Connect { worst }, ClientPacket::Connect(connect)) => {
                 let worst = match verdict {
                     Verdict::Permit => worst,
@@ -162,7 +167,11 @@ impl Model {
         tally: &mut Tally,
     ) -> Judged {
         let conn = self.conn(id);
-        let is_free = conn.phase == Phase::Live && conn.held.is_none();
+        let is_free = match conn.phase {
+            Phase::Live => conn.held.is_none(),
+            Phase::Authenticating => true,
+            _ => false,
+        };
         let at = turn.resumes.iter().position(|resumed| *resumed == id);
         // Some answers of this event may come later than this.
         let is_throttled = at.is_none() && self.throttles(id, tally);

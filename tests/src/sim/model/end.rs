@@ -83,6 +83,14 @@ impl Model {
                     None => violated!("R02", "{id} stays open after a malformed CONNECT"),
                 }
             }
+            Phase::Authenticating => {
+                tally.check("R02");
+                self.conn(id).phase = Phase::Closing;
+                match turn.take_close(id) {
+                    Some(_) => Ok(()),
+                    None => violated!("R02", "{id} stays open after a malformed packet"),
+                }
+            }
             Phase::Live => {
                 tally.sometimes("a malformed packet");
                 self.refuse(id, &[error.reason()], turn, tally)
@@ -101,7 +109,7 @@ impl Model {
             Phase::Live => self.leave(id, false, false, turn, tally)?,
             Phase::Asking => self.drop_ticket(id, tally),
             Phase::Waiting => self.stop_waiting(id),
-            Phase::AwaitConnect | Phase::Closing => {}
+            Phase::AwaitConnect | Phase::Authenticating | Phase::Closing => {}
         }
         self.conns.remove(&id);
         Ok(())

@@ -5,6 +5,8 @@
 
 mod account;
 mod acknowledge;
+mod authenticate;
+mod connack;
 mod connect;
 mod consult;
 mod deliver;
@@ -25,7 +27,7 @@ use super::{
     world::Judged,
 };
 use sanderling_core::{
-    broker::{Answer, Command, Event, Flow},
+    broker::{Answer, Close, Command, Event, Flow},
     config::Config,
     id::{ConnId, Ticket},
     packet::{ClientPacket, Version},
@@ -112,6 +114,9 @@ struct Conn {
     /// What the client takes at one time on this connection. [MQTT-3.3.4-9]
     receive_maximum: usize,
     held: Option<Ticket>,
+    authentication: Option<authenticate::Authentication>,
+    /// It wants no reason strings and user properties but where they must be. [MQTT-3.1.2-29]
+    wants_no_reasons: bool,
     /// What the driver gave it; questions carry it too.
     entropy: [u8; 16],
     /// Its CONNECT gave an expiry interval above 0.
@@ -139,6 +144,8 @@ struct Conn {
 enum Phase {
     AwaitConnect,
     Asking,
+    /// For an AUTH of the client, before CONNACK.
+    Authenticating,
     /// For its session to leave another connection.
     Waiting,
     Live,
@@ -236,6 +243,16 @@ impl Model {
             (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
                 return self.on_connect(id, connect, turn, tally);
             }
+            (Phase::Authenticating, ClientPacket::Disconnect(_)) => {
+                conn.phase = Phase::Closing;
+                return match turn.take_close(id) {
+                    Some(Close::Flush) => Ok(()),
+                    other => violated!("R01", "{id} says good-bye and then {other:?}"),
+                };
+            }
+            (Phase::Authenticating, _) => {
+                return self.on_packet_while_authenticating(id, packet, turn, tally);
+            }
             (Phase::AwaitConnect, _) => violated!("R01", "the decoder lets {packet:?} come first"),
             (Phase::Live, _) => {}
         }
@@ -258,9 +275,8 @@ impl Model {
                 other => violated!("R01", "PINGREQ is answered with {other:?}"),
             },
             ClientPacket::Disconnect(disconnect) => self.on_disconnect(id, disconnect, turn, tally),
-            ClientPacket::Connect(_) | ClientPacket::Auth(_) => {
-                self.refuse(id, &[ReasonCode::PROTOCOL_ERROR], turn, tally)
-            }
+            ClientPacket::Connect(_) => self.refuse(id, &[ReasonCode::PROTOCOL_ERROR], turn, tally),
+            ClientPacket::Auth(auth) => self.on_auth(id, auth, turn, tally),
         }
     }
 

@@ -154,7 +154,9 @@ impl Model {
             .conns
             .iter()
             .filter_map(move |(id, conn)| match conn.phase {
-                Phase::AwaitConnect | Phase::Waiting => Some((conn.connect_by, Due::Connect(*id))),
+                Phase::AwaitConnect | Phase::Authenticating | Phase::Waiting => {
+                    Some((conn.connect_by, Due::Connect(*id)))
+                }
                 // Who is held cannot be heard, and is not closed for that.
                 Phase::Live if conn.held.is_some() => None,
                 Phase::Live => {
