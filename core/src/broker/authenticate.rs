@@ -273,6 +273,11 @@ impl Broker {
     fn refuse_authentication(&mut self, conn: ConnId, reason: ReasonCode, actions: &mut Actions) {
         let authentication = self.state.authentication(conn);
         if !authentication.is_first() {
+            // What only a CONNACK may say is said more plainly. [MQTT-3.14.2-1]
+            let reason = match reason.0 {
+                0x80..=0x83 | 0x87 | 0x89 | 0x95 | 0x97 | 0x99..=0xA2 => reason,
+                _ => ReasonCode::NOT_AUTHORIZED,
+            };
             let what = "the client failed to authenticate again";
             let rule = "MQTT 5.0, 4.12.1";
             self.refuse(conn, Refusal { reason, what, rule }, actions);

@@ -201,7 +201,8 @@ impl Broker {
         let version = connect.version;
         let reason = match version {
             Version::V5 if !reason.is_error() => ReasonCode::from_connect_return_code(reason.0),
-            _ => reason,
+            Version::V5 => connect_refusal(reason),
+            Version::V31 | Version::V311 => reason,
         };
         let connack = ConnAck {
             session_present: false,
@@ -361,6 +362,14 @@ impl Broker {
         if let Some(connection) = self.state.connections.get_mut(conn) {
             connection.phase = phase;
         }
+    }
+}
+
+/// The codes that a CONNACK may carry. [MQTT-3.2.2-8]
+fn connect_refusal(reason: ReasonCode) -> ReasonCode {
+    match reason.0 {
+        0x80..=0x8A | 0x8C | 0x90 | 0x95 | 0x97 | 0x99..=0x9D | 0x9F => reason,
+        _ => ReasonCode::NOT_AUTHORIZED,
     }
 }
 
