@@ -10,7 +10,7 @@ use super::{
     world::{Judged, World},
 };
 use sanderling_core::{
-    broker::{CloseCause, Command, Event, Publication},
+    broker::{CloseCause, Command, Event, Fault, Lag, Layer, Publication},
     hooks::{AuthRuling, Verdict},
     packet::{PacketType, PropertiesBuf, QoS, Version},
     reason::ReasonCode,
@@ -38,6 +38,8 @@ impl World {
             Kind::Reset => self.lose(client, "reset", CloseCause::Failed)?,
             Kind::Abandon => self.abandon(client),
             Kind::Garbage => self.garbage(client),
+            Kind::Fault => self.layer_fault(client)?,
+            Kind::Lag => self.lag(client)?,
             Kind::Arrive => self.arrive_some(client)?,
             Kind::Flush => self.flush_some(client)?,
             Kind::Stall => self.stall(client),
@@ -266,6 +268,40 @@ impl World {
         }
     }
 
+    /// TLS or WebSocket find something wrong, before or after MQTT has begun.
+    fn layer_fault(&mut self, client: usize) -> Judged {
+        let Some(place) = self.line(client) else {
+            return Ok(());
+        };
+        if std::mem::replace(&mut self.conns[place].is_malformed, true) {
+            return Ok(());
+        }
+        self.fault(client, "layer fault");
+        let fault = Fault {
+            layer: self.dice.one(&[Layer::Proxy, Layer::Tls, Layer::WebSocket]),
+            what: "simulated",
+        };
+        let conn = self.conns[place].id;
+        self.report(&Event::Faulted { conn, fault })
+    }
+
+    /// The driver finds that a peer is too slow: it has begun a packet, or takes nothing.
+    fn lag(&mut self, client: usize) -> Judged {
+        let Some(place) = self.line(client) else {
+            return Ok(());
+        };
+        let conn = &self.conns[place];
+        let lag = match (conn.inbound.is_empty(), conn.outbound.is_empty()) {
+            _ if conn.phase != Phase::Open => return Ok(()),
+            (_, false) => Lag::Output,
+            (false, true) if !conn.is_held => Lag::Packet,
+            _ => return Ok(()),
+        };
+        let conn = conn.id;
+        self.fault(client, "lag");
+        self.report(&Event::Lagged { conn, lag })
+    }
+
     /// Any open connection, preferably one of this client.
     fn some_line(&mut self, client: usize) -> Option<usize> {
         let place = match self.line(client) {
@@ -286,6 +322,7 @@ impl World {
             let state = self.model.state_of(self.conns[place].id);
             self.tally.fault("split", state);
         }
+        self.progress(place)?;
         self.arrive(place, count)?;
         Ok(())
     }

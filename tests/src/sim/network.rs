@@ -7,13 +7,17 @@ use super::{
     world::{Judged, World},
 };
 use sanderling_core::{
-    broker::{Close, CloseCause, Event, Link, Stage},
+    broker::{Close, CloseCause, Event, Identity, Link, Stage},
     codec::{DecodeLimits, Decoded, FromClient, FromServer},
     id::ConnId,
 };
+use std::sync::Arc;
 
 /// Turns of the network and the timer in one step, after which it is taken for a loop.
 const ROUNDS_MAX: usize = 20_000;
+
+/// Numbers of listeners that connections come in through; some do nothing differently.
+const LISTENERS: u16 = 4;
 
 /// Whoever reads what the broker sends takes everything.
 pub(super) const UNLIMITED: DecodeLimits = DecodeLimits {
@@ -47,6 +51,8 @@ pub(super) struct Conn {
     /// The driver has other things to do first.
     pub(super) drains_later: bool,
     pub(super) is_malformed: bool,
+    /// The layer that is at work.
+    pub(super) stage: Stage,
     /// Bytes move only in steps of their own.
     pub(super) is_lazy: bool,
     /// The network takes nothing from the broker.
@@ -73,7 +79,9 @@ impl World {
                 generation: 0,
             }
         });
-        let limits = &self.model.config.limits;
+        let listener = self.any_listener();
+        let stage = self.first_stage();
+        let limits = self.model.config.limits_of(listener);
         let place = self.conns.len();
         let is_leaky = self.dice.chance(20);
         let mut entropy = [0; 16];
@@ -97,19 +105,86 @@ impl World {
             is_to_drain: false,
             drains_later: false,
             is_malformed: false,
+            stage,
             is_lazy,
             is_stalled: false,
             is_leaky,
             phase: Phase::Open,
         });
-        let link = Link::new(0, None, entropy);
-        self.report(&Event::Opened {
-            conn: id,
-            link,
-            stage: Stage::Connect,
-        })?;
+        let link = Link::new(listener, None, entropy);
+        let conn = id;
+        self.report(&Event::Opened { conn, link, stage })?;
         self.clients[client].connects(place);
         Ok(place)
+    }
+
+    /// Any listener, or when all is to go well, the one that lets in most.
+    fn any_listener(&mut self) -> u16 {
+        if self.is_healing {
+            return self.best_listener().0;
+        }
+        self.dice.below(LISTENERS.into()) as u16
+    }
+
+    /// The listener that lets in the longest CONNECT of somebody who gives a user name, and how long that may be.
+    pub(super) fn best_listener(&self) -> (u16, u32) {
+        let config = &self.model.config;
+        let longest = |listener| {
+            let own = config.listener(listener);
+            let is_open = own.is_none_or(|own| own.anonymous) || self.plan.rates.sets > 0;
+            let bytes = config.limits_of(listener).connect_packet_bytes_max;
+            (listener, if is_open { bytes } else { 0 })
+        };
+        let all = (0..LISTENERS).map(longest);
+        all.max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
+    }
+
+    /// Most connections speak MQTT at once.
+    fn first_stage(&mut self) -> Stage {
+        if self.is_healing || !self.dice.chance(self.plan.layers) {
+            return Stage::Connect;
+        }
+        self.dice
+            .one(&[Stage::Proxy, Stage::Proxy, Stage::Tls, Stage::Upgrade])
+    }
+
+    /// A layer below MQTT has done its part.
+    pub(super) fn progress(&mut self, place: usize) -> Judged<bool> {
+        let Conn {
+            id: conn,
+            phase,
+            stage: before,
+            ..
+        } = self.conns[place];
+        if phase == Phase::Closed || before == Stage::Connect || self.conns[place].is_malformed {
+            return Ok(false);
+        }
+        let later = [Stage::Tls, Stage::Upgrade, Stage::Connect];
+        let later: Vec<_> = later.into_iter().filter(|stage| *stage > before).collect();
+        let stage = self.dice.one(&later);
+        if before == Stage::Tls && self.dice.chance(50) {
+            let username = self.dice.chance(60).then(|| "of a certificate".into());
+            let certificate = Default::default();
+            let identity = Identity {
+                username,
+                certificate,
+            };
+            let identity = Arc::new(identity);
+            self.report(&Event::Identified { conn, identity })?;
+        }
+        self.conns[place].stage = stage;
+        if before == Stage::Proxy {
+            let proxied = ([10, 0, 0, 1], 1883).into();
+            let remote = self.dice.chance(80).then_some(proxied);
+            self.report(&Event::Announced {
+                conn,
+                remote,
+                stage,
+            })?;
+        } else {
+            self.report(&Event::Progressed { conn, stage })?;
+        }
+        Ok(true)
     }
 
     /// The end of a connection is reported.
@@ -169,7 +244,8 @@ impl World {
                 Phase::Ordered(_) => conn.is_leaky,
                 Phase::Closed => false,
             };
-            if !reports || conn.is_held || conn.is_malformed || conn.inbound.is_empty() {
+            let is_silent = conn.is_held || conn.is_malformed || conn.stage != Stage::Connect;
+            if !reports || is_silent || conn.inbound.is_empty() {
                 return Ok(progress);
             }
             let id = conn.id;
@@ -281,6 +357,9 @@ impl World {
                 let conn = &self.conns[place];
                 let (lazy, stalled) = (conn.is_lazy, conn.is_stalled);
                 let count = if lazy { 0 } else { usize::MAX };
+                if !lazy {
+                    progress |= self.progress(place)?;
+                }
                 progress |= self.arrive(place, count)?;
                 if !lazy && !stalled {
                     progress |= self.flush(place, usize::MAX)?;

@@ -36,6 +36,7 @@ pub(super) struct ConnectForm {
     pub(super) receive_maximum: Option<u16>,
     pub(super) packet_bytes_max: Option<u32>,
     pub(super) alias_maximum: Option<u16>,
+    pub(super) username: Option<&'static str>,
     /// The method of authentication it names.
     pub(super) method: Option<&'static str>,
     pub(super) wants_reasons: Option<bool>,
@@ -64,6 +65,7 @@ impl ConnectForm {
                 .chance(tight / 2)
                 .then(|| dice.one(&[2, 20, 40, 60, 120, 400])),
             alias_maximum: dice.chance(tight).then(|| dice.one(&[1, 2, 10])),
+            username: dice.chance(20).then_some("somebody"),
             method: dice
                 .chance(persona.authenticates)
                 .then(|| dice.one(&[METHOD, METHOD, METHOD, "n"])),
@@ -88,6 +90,8 @@ impl ConnectForm {
             receive_maximum: None,
             packet_bytes_max: None,
             alias_maximum: None,
+            // Some listeners let in nobody else.
+            username: Some("me"),
             method: None,
             wants_reasons: None,
             wants_response_information: None,
@@ -143,7 +147,7 @@ impl ConnectForm {
             client_id: persona.client_id,
             clean_start: self.clean_start,
             keep_alive_s: self.keep_alive_s,
-            username: None,
+            username: self.username,
             password: None,
             will: self.will.as_ref().map(|will| Will {
                 topic: TopicName::parse(will.topic).expect("a topic name"),

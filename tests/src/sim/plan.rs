@@ -31,6 +31,10 @@ pub(super) enum Kind {
     Abandon,
     /// Bytes that are no MQTT, or packets that are not allowed.
     Garbage,
+    /// A layer below MQTT gives a connection up.
+    Fault,
+    /// A peer keeps half a packet, or the output, for too long.
+    Lag,
     /// Bytes of a client reach the broker.
     Arrive,
     /// The network takes bytes from the broker, and the client reads them.
@@ -74,6 +78,8 @@ const USUAL: &[(Kind, u32)] = &[
     (Kind::Reset, 2),
     (Kind::Abandon, 1),
     (Kind::Garbage, 1),
+    (Kind::Fault, 1),
+    (Kind::Lag, 1),
     (Kind::Arrive, 10),
     (Kind::Flush, 10),
     (Kind::Stall, 3),
@@ -132,6 +138,8 @@ pub struct Plan {
     pub(super) personas: Vec<Persona>,
     /// Payloads are padded to one of these lengths.
     pub(super) paddings: &'static [usize],
+    /// In how many of a hundred connections something comes before MQTT.
+    pub(super) layers: u32,
     /// Clients use shared subscriptions.
     pub(super) shares: bool,
     pub(super) steps: Vec<Step>,
@@ -146,6 +154,7 @@ impl Plan {
         let rates = settings::rates(&mut dice);
         let personas = personas(&mut dice, rates.sets > 0);
         let paddings = dice.one(&[&[0, 10][..], &[0, 0, 10, 300], &[0, 10, 300, 5000]]);
+        let layers = dice.one(&[0, 0, 30, 100]);
         let weights = weights(&mut dice, &personas);
         let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
         let len = 40 + dice.below(360);
@@ -177,6 +186,7 @@ impl Plan {
             rates,
             personas,
             paddings,
+            layers,
             shares,
             steps,
         }

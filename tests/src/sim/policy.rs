@@ -69,6 +69,7 @@ impl Policy {
             ReasonCode(5),
             ReasonCode(4),
             ReasonCode::BANNED,
+            ReasonCode::TOPIC_FILTER_INVALID,
             ReasonCode::SUCCESS,
         ];
         self.rules(hook, connect.client_id.as_bytes(), &refusals)
@@ -90,7 +91,12 @@ impl Policy {
             return AuthRuling::UnknownMethod;
         }
         let data = data.unwrap_or_default();
-        match self.rules(0, data, &[ReasonCode::NOT_AUTHORIZED, ReasonCode::SUCCESS]) {
+        let refusals = [
+            ReasonCode::NOT_AUTHORIZED,
+            ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+            ReasonCode::SUCCESS,
+        ];
+        match self.rules(0, data, &refusals) {
             Ruling::Refuse(reason) => AuthRuling::Refuse(reason),
             Ruling::Ask => AuthRuling::Ask,
             Ruling::Permit => match self.throw(1, data) % 4 {

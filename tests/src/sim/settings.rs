@@ -1,7 +1,9 @@
 //! Configurations: the defaults, the compatible one, and limits drawn down to 1.
 
 use super::{dice::Dice, policy::Rates};
-use sanderling_core::config::{Config, DeliveryMode, Limits, SharedStrategy};
+use sanderling_core::config::{
+    Config, DeliveryMode, Limits, ListenerConfig, ListenerLimits, SharedStrategy,
+};
 use std::time::Duration;
 
 pub(super) fn draw(dice: &mut Dice) -> Config {
@@ -22,6 +24,9 @@ pub(super) fn draw(dice: &mut Dice) -> Config {
         SharedStrategy::HashTopic,
         SharedStrategy::LeastLoaded,
     ]);
+    for _ in 0..dice.one(&[0, 0, 1, 3]) {
+        config.listeners.push(listener(dice));
+    }
     if dice.chance(20) {
         config.keep_alive_max_s = dice.one(&[1, 30]);
     }
@@ -38,10 +43,44 @@ pub(super) fn draw(dice: &mut Dice) -> Config {
     config
 }
 
+/// A listener that does some things differently.
+fn listener(dice: &mut Dice) -> ListenerConfig {
+    let anonymous = dice.chance(80);
+    let mut draw = |choices: &[u16]| dice.chance(20).then(|| dice.one(choices));
+    let seconds = |n: u16| Duration::from_secs(n.into());
+    let limits = ListenerLimits {
+        connections_max: draw(&[1, 2]).map(u32::from),
+        proxy_deadline: draw(&[0, 1, 20]).map(seconds),
+        tls_deadline: draw(&[0, 1, 20]).map(seconds),
+        upgrade_deadline: draw(&[0, 1, 20]).map(seconds),
+        connect_deadline: draw(&[1, 20]).map(seconds),
+        connect_packet_bytes_max: draw(&[40, 100]).map(u32::from),
+        packet_bytes_max: draw(&[40, 200, 1000]).map(u32::from),
+        receive_maximum: draw(&[1, 2, 3]),
+        topic_alias_maximum: draw(&[0, 1, 2]),
+        inflight_max: draw(&[1, 2, 3]),
+        keep_alive_max_s: draw(&[0, 1, 30]),
+    };
+    ListenerConfig {
+        name: "".into(),
+        anonymous,
+        limits,
+    }
+}
+
 fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
     let mut draw = |choices: &[u64]| dice.chance(tightness).then(|| dice.one(choices));
     if let Some(n) = draw(&[1, 2, 4]) {
         limits.connections_max = n as u32;
+    }
+    if let Some(n) = draw(&[0, 1, 60]) {
+        limits.proxy_deadline = Duration::from_secs(n);
+    }
+    if let Some(n) = draw(&[0, 1, 60]) {
+        limits.tls_deadline = Duration::from_secs(n);
+    }
+    if let Some(n) = draw(&[0, 1, 60]) {
+        limits.upgrade_deadline = Duration::from_secs(n);
     }
     if let Some(n) = draw(&[1, 60]) {
         limits.connect_deadline = Duration::from_secs(n);

@@ -119,6 +119,8 @@ pub const FAULTS: &[&str] = &[
     "stall",
     "split",
     "garbage",
+    "layer fault",
+    "lag",
     "takeover",
     "late verdict",
     "no verdict",
@@ -132,6 +134,7 @@ pub const FAULTS: &[&str] = &[
 
 /// The protocol states of the grid.
 pub const STATES: &[&str] = &[
+    "opening",
     "before CONNECT",
     "asking about CONNECT",
     "authenticating",

@@ -36,6 +36,21 @@ const LIMITS: &[(&str, Set)] = &[
     ("connect_deadline", |l, n| {
         l.connect_deadline = Duration::from_secs(n.into())
     }),
+    ("proxy_deadline", |l, n| {
+        l.proxy_deadline = Duration::from_secs(n.into())
+    }),
+    ("tls_deadline", |l, n| {
+        l.tls_deadline = Duration::from_secs(n.into())
+    }),
+    ("upgrade_deadline", |l, n| {
+        l.upgrade_deadline = Duration::from_secs(n.into())
+    }),
+    ("packet_deadline", |l, n| {
+        l.packet_deadline = Duration::from_secs(n.into())
+    }),
+    ("output_deadline", |l, n| {
+        l.output_deadline = Duration::from_secs(n.into())
+    }),
     ("verdict_deadline", |l, n| {
         l.verdict_deadline = Duration::from_secs(n.into())
     }),

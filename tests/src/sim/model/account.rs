@@ -335,6 +335,7 @@ impl Model {
             return "closing";
         };
         match conn.phase {
+            Phase::Opening => return "opening",
             Phase::AwaitConnect => return "before CONNECT",
             Phase::Asking => return "asking about CONNECT",
             Phase::Authenticating => return "authenticating",

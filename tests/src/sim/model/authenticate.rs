@@ -171,7 +171,7 @@ impl Model {
         }
         if self.conn(id).phase != Phase::Live {
             // Each step has the time of a CONNECT.
-            let deadline = self.deadline_in(self.config.limits.connect_deadline);
+            let deadline = self.deadline_in(self.conns[&id].limits.connect_deadline);
             let conn = self.conn(id);
             conn.phase = Phase::Authenticating;
             conn.connect_by = deadline;
@@ -222,7 +222,14 @@ impl Model {
     ) -> Judged {
         tally.sometimes("an authentication fails");
         if self.authentication(id).connect.take().is_none() {
-            return self.refuse(id, &[reason], turn, tally);
+            // A DISCONNECT cannot say everything. [MQTT-3.14.2-1]
+            let told = match reason {
+                ReasonCode::BAD_AUTHENTICATION_METHOD | ReasonCode::BAD_USER_NAME_OR_PASSWORD => {
+                    ReasonCode::NOT_AUTHORIZED
+                }
+                reason => reason,
+            };
+            return self.refuse(id, &[told], turn, tally);
         }
         self.refuse_connect(id, &[reason], turn, tally)
     }

@@ -13,8 +13,11 @@ use sanderling_core::{
 
 impl Model {
     /// What the client asks for, or our own if that is shorter and the client can be told. [MQTT-3.1.2-21]
-    pub(super) fn granted_keep_alive_s(&self, connect: &Connect<'_>) -> u16 {
-        let (asked, max) = (connect.keep_alive_s, self.config.keep_alive_max_s);
+    pub(super) fn granted_keep_alive_s(&self, id: ConnId, connect: &Connect<'_>) -> u16 {
+        let own = self.config.listener(self.conns[&id].link.listener);
+        let own_max = own.and_then(|own| own.limits.keep_alive_max_s);
+        let max = own_max.unwrap_or(self.config.keep_alive_max_s);
+        let asked = connect.keep_alive_s;
         let is_told = connect.version == Version::V5 && max > 0;
         match is_told && (asked == 0 || asked > max) {
             true => max,
@@ -90,7 +93,7 @@ impl Model {
                 "the hook concludes {conclusion:?}, and the client is told {told:?}"
             );
         }
-        let limits = &self.config.limits;
+        let limits = &self.conns[&id].limits;
         let asked = connect.properties.session_expiry_interval().unwrap_or(0);
         let granted = self.granted_expiry_s(connect);
         if told.session_expiry_interval().unwrap_or(asked) != granted {
@@ -119,7 +122,7 @@ impl Model {
                 "a name is assigned exactly if there is none: {told:?}"
             );
         }
-        let keep_alive_s = self.granted_keep_alive_s(connect);
+        let keep_alive_s = self.granted_keep_alive_s(id, connect);
         if told.server_keep_alive().unwrap_or(connect.keep_alive_s) != keep_alive_s {
             violated!(
                 "I48",

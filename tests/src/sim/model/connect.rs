@@ -1,7 +1,7 @@
 //! From a network connection to a session. [MQTT 5.0, 3.1, 3.2]
 
 use super::{
-    Conn, Judged, Model, Phase,
+    Judged, Model, Phase,
     consult::Subject,
     matching::levels,
     publish::is_server_topic,
@@ -14,71 +14,12 @@ use crate::sim::{
     wire::{Out, Turn},
 };
 use sanderling_core::{
-    broker::{Close, Link},
+    broker::Close,
     id::ConnId,
     packet::{Connect, PacketType, Version},
     reason::ReasonCode,
 };
-use std::collections::BTreeMap;
-
 impl Model {
-    pub(super) fn on_opened(
-        &mut self,
-        id: ConnId,
-        link: &Link,
-        turn: &mut Turn,
-        tally: &mut Tally,
-    ) -> Judged {
-        let is_full = self.conns.len() >= self.config.limits.connections_max as usize;
-        let is_accepted = (0..self.sets).all(|hook| self.policy.accepts(hook, link));
-        let turned_away = is_full || self.is_draining || !is_accepted;
-        let deadline = self.deadline_in(self.config.limits.connect_deadline);
-        self.conns.insert(
-            id,
-            Conn {
-                phase: if turned_away {
-                    Phase::Closing
-                } else {
-                    Phase::AwaitConnect
-                },
-                version: Version::V311,
-                connect_by: deadline,
-                is_connect_late: false,
-                client_id: String::new(),
-                keep_alive_ms: None,
-                heard_ms: self.now_ms,
-                packet_bytes_max: u32::MAX,
-                receive_maximum: usize::from(u16::MAX),
-                held: None,
-                authentication: None,
-                wants_no_reasons: false,
-                entropy: link.entropy,
-                asked_to_outlive: false,
-                waits_for: None,
-                successor: None,
-                aliases_in: BTreeMap::new(),
-                aliases_out: BTreeMap::new(),
-                alias_maximum: 0,
-                unflushed: 0,
-                sent_now: 0,
-                answers: 0,
-                answers_now: 0,
-                is_throttled: false,
-            },
-        );
-        if turned_away {
-            tally.check("I43");
-            if is_full {
-                tally.sometimes("a connection too many");
-            }
-            match turn.take_close(id) {
-                Some(Close::Abort) => {}
-                other => violated!("I43", "{id} is not let in, but {other:?}"),
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn on_connect(
         &mut self,
         id: ConnId,
@@ -91,7 +32,7 @@ impl Model {
         conn.version = connect.version;
         conn.packet_bytes_max = max;
         conn.wants_no_reasons = connect.properties.request_problem_information() == Some(false);
-        if let Some(reason) = self.fault_of(connect) {
+        if let Some(reason) = self.fault_of(id, connect) {
             return self.refuse_connect(id, &[reason], turn, tally);
         }
         if self.has_no_room_for_connack(id, connect, turn) {
@@ -122,7 +63,7 @@ impl Model {
     }
 
     /// What is wrong with a CONNECT whatever hooks say.
-    fn fault_of(&self, connect: &Connect<'_>) -> Option<ReasonCode> {
+    fn fault_of(&self, id: ConnId, connect: &Connect<'_>) -> Option<ReasonCode> {
         let limits = &self.config.limits;
         let client_id = connect.client_id;
         let is_named = match connect.version {
@@ -138,8 +79,19 @@ impl Model {
         if will.is_some_and(|topic| levels(topic) > usize::from(limits.topic_levels_max)) {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
-        will.is_some_and(is_server_topic)
-            .then_some(ReasonCode::NOT_AUTHORIZED)
+        let is_allowed = !will.is_some_and(is_server_topic) && self.is_known(id, connect);
+        (!is_allowed).then_some(ReasonCode::NOT_AUTHORIZED)
+    }
+
+    /// Whether a client says who it is, in a way that is looked into, where it must.
+    fn is_known(&self, id: ConnId, connect: &Connect<'_>) -> bool {
+        let link = &self.conns[&id].link;
+        let own = self.config.listener(link.listener);
+        let identity = link.identity.as_ref();
+        own.is_none_or(|own| own.anonymous)
+            || identity.is_some_and(|identity| identity.username.is_some())
+            || connect.properties.authentication_method().is_some()
+            || (connect.username.is_some() && self.sets > 0)
     }
 
     /// All hook sets are asked; the highest refusal wins.
@@ -171,6 +123,8 @@ impl Model {
         tally.check("I43");
         let told = match connect.version {
             Version::V5 if !worst.is_error() => ReasonCode::from_connect_return_code(worst.0),
+            // A CONNACK cannot say everything. [MQTT-3.2.2-8]
+            Version::V5 if worst == ReasonCode::TOPIC_FILTER_INVALID => ReasonCode::NOT_AUTHORIZED,
             Version::V5 => worst,
             Version::V31 | Version::V311 => return self.refuse_connect(id, &[], turn, tally),
         };
@@ -303,9 +257,10 @@ impl Model {
     fn enter(&mut self, id: ConnId, client_id: &str, connect: &Connect<'_>) {
         let receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
         let expiry_s = self.granted_expiry_s(connect);
-        let inflight_max = self.config.limits.inflight_max.min(receive_maximum).max(1);
+        let inflight_max = self.conns[&id].limits.inflight_max;
+        let inflight_max = inflight_max.min(receive_maximum).max(1);
         let now_ms = self.now_ms;
-        let keep_alive_s = self.granted_keep_alive_s(connect);
+        let keep_alive_s = self.granted_keep_alive_s(id, connect);
         let aliases_max = self.config.limits.topic_aliases_to_client_max;
         let conn = self.conn(id);
         conn.phase = Phase::Live;

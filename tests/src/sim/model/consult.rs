@@ -46,7 +46,7 @@ impl Model {
         packet: Vec<u8>,
         turn: &mut Turn,
     ) -> Judged {
-        let entropy = self.conn(id).entropy;
+        let entropy = self.conn(id).link.entropy;
         let mut consults = turn.consults.iter();
         let at = consults.position(|(_, asks, about)| *asks == hook && *about == entropy);
         let Some(at) = at else {

@@ -62,7 +62,7 @@ impl Model {
             .config
             .retry_interval
             .map(|every| every.as_millis() as u64);
-        let inflight_max = usize::from(self.config.limits.inflight_max.max(1));
+        let inflight_max = usize::from(self.conn(id).limits.inflight_max.max(1));
         let receive_maximum = self.conn(id).receive_maximum;
         let packet_id = delivery.packet_id.unwrap_or(0);
         let session = self.session(client_id);

@@ -63,8 +63,8 @@ impl Model {
     ) -> Judged {
         match self.conn(id).phase {
             Phase::Closing => Ok(()),
-            Phase::Asking | Phase::Waiting => {
-                violated!("R03", "bytes of {id} are read while it is held")
+            Phase::Opening | Phase::Asking | Phase::Waiting => {
+                violated!("R03", "bytes of {id} are decoded while it is held or opens")
             }
             Phase::AwaitConnect => {
                 tally.check("R02");
@@ -109,13 +109,13 @@ impl Model {
             Phase::Live => self.leave(id, false, false, turn, tally)?,
             Phase::Asking => self.drop_ticket(id, tally),
             Phase::Waiting => self.stop_waiting(id),
-            Phase::AwaitConnect | Phase::Authenticating | Phase::Closing => {}
+            Phase::Opening | Phase::AwaitConnect | Phase::Authenticating | Phase::Closing => {}
         }
         self.conns.remove(&id);
         Ok(())
     }
 
-    fn drop_ticket(&mut self, id: ConnId, tally: &mut Tally) {
+    pub(super) fn drop_ticket(&mut self, id: ConnId, tally: &mut Tally) {
         if let Some(ticket) = self.conn(id).held.take() {
             tally.sometimes("a question ends with its connection");
             self.tickets.remove(&ticket);

@@ -13,6 +13,7 @@ mod deliver;
 mod drop;
 mod end;
 mod matching;
+mod open;
 mod publish;
 mod session;
 mod share;
@@ -27,8 +28,8 @@ use super::{
     world::Judged,
 };
 use sanderling_core::{
-    broker::{Answer, Close, Command, Event, Flow},
-    config::Config,
+    broker::{Answer, Close, Command, Event, Flow, Link},
+    config::{Config, Limits},
     id::{ConnId, Ticket},
     packet::{ClientPacket, Version},
     reason::ReasonCode,
@@ -117,8 +118,10 @@ struct Conn {
     authentication: Option<authenticate::Authentication>,
     /// It wants no reason strings and user properties but where they must be. [MQTT-3.1.2-29]
     wants_no_reasons: bool,
-    /// What the driver gave it; questions carry it too.
-    entropy: [u8; 16],
+    /// Where it came from; questions carry its random bytes, too.
+    link: Link,
+    /// The bounds that hold for it.
+    limits: Limits,
     /// Its CONNECT gave an expiry interval above 0.
     asked_to_outlive: bool,
     /// While it waits: the connection it waits for, and its CONNECT.
@@ -142,6 +145,8 @@ struct Conn {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
+    /// A layer below MQTT is at work.
+    Opening,
     AwaitConnect,
     Asking,
     /// For an AUTH of the client, before CONNACK.
@@ -195,7 +200,18 @@ impl Model {
         let turn = &mut turn;
         self.account_for(turn);
         match event {
-            Event::Opened { conn, link, .. } => self.on_opened(*conn, link, turn, tally)?,
+            Event::Opened { conn, link, stage } => {
+                self.on_opened(*conn, link, *stage, turn, tally)?;
+            }
+            Event::Announced { conn, stage, .. } => {
+                self.on_announced(*conn, *stage, turn, tally)?;
+            }
+            Event::Identified { conn, identity } => {
+                self.conn(*conn).link.identity = Some(identity.clone());
+            }
+            Event::Progressed { conn, stage } => self.on_progressed(*conn, *stage, tally)?,
+            Event::Faulted { conn, .. } => self.on_faulted(*conn, turn, tally)?,
+            Event::Lagged { conn, lag } => self.on_lagged(*conn, *lag, turn, tally)?,
             Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
             Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
             Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes, turn, tally)?,
@@ -206,13 +222,6 @@ impl Model {
                 self.on_ruled(*ticket, verdict.clone(), turn, tally)?;
             }
             Event::Ordered { command, .. } => self.on_command(command, turn, tally)?,
-            Event::Announced { .. }
-            | Event::Identified { .. }
-            | Event::Progressed { .. }
-            | Event::Faulted { .. }
-            | Event::Lagged { .. } => {
-                unreachable!("simulated connections have no layers below MQTT")
-            }
         }
         self.obey_hooks(turn, tally)?;
         self.match_all(turn, tally)?;
@@ -253,6 +262,7 @@ impl Model {
             (Phase::Authenticating, _) => {
                 return self.on_packet_while_authenticating(id, packet, turn, tally);
             }
+            (Phase::Opening, _) => violated!("R03", "{id} does not speak MQTT yet"),
             (Phase::AwaitConnect, _) => violated!("R01", "the decoder lets {packet:?} come first"),
             (Phase::Live, _) => {}
         }

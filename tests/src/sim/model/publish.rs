@@ -35,7 +35,7 @@ impl Model {
             return self.on_named_publish(id, publish, turn, tally);
         };
         tally.check("I20");
-        if alias > self.config.limits.topic_alias_maximum {
+        if alias > self.conns[&id].limits.topic_alias_maximum {
             return self.refuse(id, &[ReasonCode::TOPIC_ALIAS_INVALID], turn, tally);
         }
         let aliases = &mut self.conn(id).aliases_in;
@@ -75,7 +75,7 @@ impl Model {
         if levels(publish.topic) > usize::from(self.config.limits.topic_levels_max) {
             return self.refuse(id, &[ReasonCode::TOPIC_NAME_INVALID], turn, tally);
         }
-        let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
+        let receive_maximum = usize::from(self.conns[&id].limits.receive_maximum.max(1));
         if is_v5 && publish.qos == QoS::ExactlyOnce && taken >= receive_maximum {
             tally.check("I17");
             tally.sometimes("a client exceeds our Receive Maximum");

@@ -38,7 +38,7 @@ impl Model {
             // Who is held is not read, and so not waited for.
             return self.admit(id, connect, turn, tally);
         }
-        let anew = self.deadline_in(self.config.limits.connect_deadline);
+        let anew = self.deadline_in(self.conns[&id].limits.connect_deadline);
         let conn = self.conn(id);
         conn.phase = Phase::Waiting;
         if conn.is_connect_late {

@@ -154,7 +154,7 @@ impl Model {
             .conns
             .iter()
             .filter_map(move |(id, conn)| match conn.phase {
-                Phase::AwaitConnect | Phase::Authenticating | Phase::Waiting => {
+                Phase::Opening | Phase::AwaitConnect | Phase::Authenticating | Phase::Waiting => {
                     Some((conn.connect_by, Due::Connect(*id)))
                 }
                 // Who is held cannot be heard, and is not closed for that.
