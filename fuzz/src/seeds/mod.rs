@@ -5,7 +5,9 @@
 mod broker;
 mod client;
 mod server;
+mod simulation;
 mod topics;
+mod wheel;
 
 /// One file of the corpus.
 pub struct Seed {
@@ -20,5 +22,8 @@ pub struct Seed {
 /// All seeds of all targets.
 pub fn seeds() -> Vec<Seed> {
     let all = client::seeds().into_iter().chain(server::seeds());
-    all.chain(topics::seeds()).chain(broker::seeds()).collect()
+    let all = all.chain(topics::seeds()).chain(broker::seeds());
+    all.chain(simulation::seeds())
+        .chain(wheel::seeds())
+        .collect()
 }

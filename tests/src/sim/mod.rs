@@ -13,6 +13,7 @@
 mod act;
 mod client;
 mod dice;
+mod fuzz;
 mod grid;
 mod heal;
 mod model;
@@ -28,6 +29,7 @@ mod trace;
 mod wire;
 mod world;
 
+pub use fuzz::judge;
 pub use grid::{lost, page};
 pub use plan::{Plan, Step};
 pub use run::{Failure, Outcome, run, run_traced};

@@ -63,6 +63,40 @@ pub(super) enum Kind {
     Drain,
 }
 
+impl Kind {
+    /// All, in an order that does not change: inputs kept from fuzzing go by it. New ones come last.
+    pub(super) const ALL: &[Self] = &[
+        Self::Connect,
+        Self::Publish,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::Ping,
+        Self::Acknowledge,
+        Self::Confuse,
+        Self::Authenticate,
+        Self::Disconnect,
+        Self::Close,
+        Self::Reset,
+        Self::Abandon,
+        Self::Garbage,
+        Self::Fault,
+        Self::Lag,
+        Self::Arrive,
+        Self::Flush,
+        Self::Stall,
+        Self::Rule,
+        Self::RuleAgain,
+        Self::Wait,
+        Self::WaitForTimer,
+        Self::Fire,
+        Self::Order,
+        Self::Statistics,
+        Self::Drained,
+        Self::Restart,
+        Self::Drain,
+    ];
+}
+
 /// How often each kind comes in a run with everything as usual.
 const USUAL: &[(Kind, u32)] = &[
     (Kind::Connect, 10),

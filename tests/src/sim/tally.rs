@@ -204,6 +204,11 @@ impl Tally {
         self.checks.get(name).copied().unwrap_or(0)
     }
 
+    /// How often something worth knowing came up.
+    pub fn came_up(&self, what: &str) -> u64 {
+        self.sometimes.get(what).copied().unwrap_or(0)
+    }
+
     /// How often a fault met a state.
     pub fn met(&self, fault: &'static str, state: &'static str) -> u64 {
         self.grid.get(&(fault, state)).copied().unwrap_or(0)
