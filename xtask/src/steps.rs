@@ -46,7 +46,7 @@ pub(crate) const STEPS: &[Step] = &[
         commands: &[
             "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings",
             "cargo clippy --manifest-path core/no-std/Cargo.toml --locked -- -D warnings",
-            "cargo clippy --manifest-path fuzz/Cargo.toml --lib --examples --locked -- -D warnings",
+            "cargo clippy --manifest-path fuzz/Cargo.toml --lib --bins --examples --locked -- -D warnings",
         ],
     },
     Step {
@@ -68,8 +68,11 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "fuzz-corpus",
-        proves: "no input kept from fuzzing fails",
-        commands: &["cargo test --workspace --locked --test fuzz_corpus"],
+        proves: "no input kept from fuzzing fails, and the fuzz targets build",
+        commands: &[
+            "cargo test --workspace --locked --test fuzz_corpus",
+            "cargo build --manifest-path fuzz/Cargo.toml --locked",
+        ],
     },
     Step {
         name: "simulate",
