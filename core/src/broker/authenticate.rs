@@ -316,7 +316,7 @@ impl Broker {
             .state
             .send_unaccounted(conn, Version::V5, &packet, actions);
         if let Some(connection) = self.state.connections.get_mut(conn) {
-            connection.outbound_bytes += bytes;
+            connection.outbound_bytes = connection.outbound_bytes.saturating_add(bytes);
         }
         true
     }

@@ -163,7 +163,8 @@ impl World {
         let later: Vec<_> = later.into_iter().filter(|stage| *stage > before).collect();
         let stage = self.dice.one(&later);
         if before == Stage::Tls && self.dice.chance(50) {
-            let username = self.dice.chance(60).then(|| "of a certificate".into());
+            let names = ["of a certificate", "of a certificate", "no\0string"];
+            let username = self.dice.chance(60).then(|| self.dice.one(&names).into());
             let certificate = Default::default();
             let identity = Identity {
                 username,

@@ -79,6 +79,11 @@ impl Model {
         if will.is_some_and(|topic| levels(topic) > usize::from(limits.topic_levels_max)) {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
+        let identity = self.conns[&id].link.identity.as_ref();
+        let certified = identity.and_then(|identity| identity.username.as_deref());
+        if !will.is_some_and(is_server_topic) && certified.is_some_and(|name| name.contains('\0')) {
+            return Some(ReasonCode::BAD_USER_NAME_OR_PASSWORD);
+        }
         let is_allowed = !will.is_some_and(is_server_topic) && self.is_known(id, connect);
         (!is_allowed).then_some(ReasonCode::NOT_AUTHORIZED)
     }
