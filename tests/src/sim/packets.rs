@@ -61,9 +61,7 @@ impl ConnectForm {
             keep_alive_s: dice.one(&[0, 0, 1, 10, 60, 3600]),
             expiry_s: dice.chance(85).then(|| dice.one(SECONDS)),
             receive_maximum: dice.chance(tight).then(|| dice.one(&[1, 1, 2, 3])),
-            packet_bytes_max: dice
-                .chance(tight / 2)
-                .then(|| dice.one(&[2, 20, 40, 60, 120, 400])),
+            packet_bytes_max: dice.chance(tight / 2).then(|| any_packet_bytes_max(dice)),
             alias_maximum: dice.chance(tight).then(|| dice.one(&[1, 2, 10])),
             username: dice.chance(20).then_some("somebody"),
             method: dice
@@ -196,6 +194,12 @@ fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
         (false, false) => dice.one(FILTERS),
     };
     TopicFilter::parse(filter).expect("a topic filter")
+}
+
+/// Often as long as a message of these clients, or a little less.
+fn any_packet_bytes_max(dice: &mut Dice) -> u32 {
+    let least = dice.one(&[2, 12, 12, 20, 40, 310]);
+    least + dice.below(24) as u32
 }
 
 pub(super) fn any_qos(dice: &mut Dice) -> QoS {

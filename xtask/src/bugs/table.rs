@@ -109,8 +109,8 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "packet-size-off-by-one",
         "broker/deliver.rs",
-        "            if encoded.bytes > hot.packet_bytes_max {\n                self.count_drop",
-        "            if encoded.bytes > hot.packet_bytes_max + 1 {\n                self.count_drop",
+        "            if encoded.bytes > hot.packet_bytes_max {\n                self.lose",
+        "            if encoded.bytes > hot.packet_bytes_max + 1 {\n                self.lose",
     ),
     bug(
         "queue-ignores-bytes",
@@ -259,7 +259,7 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "held-connection-read-on",
         "broker/consult.rs",
-        "        if is_free {\n",
+        "        if is_free && !self.state.throttles(conn) {\n",
         "        if is_free && actions.is_empty() {\n",
     ),
     bug(
@@ -273,5 +273,83 @@ pub(crate) const BUGS: &[Bug] = &[
         "broker/deliver.rs",
         "            taken += u32::from(was_taken);",
         "            taken += u32::from(was_taken);\n            let _ = self.offer_to_group(group, None, &mut message, &mut kept, actions);",
+    ),
+    bug(
+        "heir-of-a-held-connection-admitted",
+        "broker/takeover.rs",
+        "            if let Some(rival) = self.state.live_mut(old).successor.take() {\n                self.end(rival, End::TakenOver, actions);\n            }\n",
+        "",
+    ),
+    bug(
+        "held-client-taken-for-silent",
+        "broker/consult.rs",
+        "        live.last_received = now;\n",
+        "        let _ = now;\n",
+    ),
+    bug(
+        "silent-listener-read-on",
+        "broker/pump.rs",
+        "live.throttled = self.hot[live.session as usize].answer_bytes >= answer_bytes_max.max(1);",
+        "live.throttled = self.hot[live.session as usize].answer_bytes > answer_bytes_max.max(1);",
+    ),
+    bug(
+        "expired-retained-takes-room",
+        "broker/publish.rs",
+        "        self.retained.purge(self.now);\n",
+        "",
+    ),
+    bug(
+        "queue-emptied-in-vain",
+        "broker/deliver.rs",
+        "cost > bytes_max || total - queue.bytes() + cost > total_max",
+        "cost > bytes_max",
+    ),
+    bug(
+        "group-message-lost-with-who-left",
+        "broker/subscribe.rs",
+        "            self.leave_group(filter, number);\n",
+        "            session.joined_groups = false;\n            self.leave_group(filter, number);\n",
+    ),
+    bug(
+        "authentication-one-step-too-long",
+        "broker/authenticate.rs",
+        "if authentication.steps > steps_max {",
+        "if authentication.steps > steps_max.saturating_add(1) {",
+    ),
+    bug(
+        "re-authentication-unanswered",
+        "broker/authenticate.rs",
+        "            self.send_auth(conn, ReasonCode::SUCCESS, &properties, actions);\n            return Flow::Continue;",
+        "            let _ = properties;\n            return Flow::Continue;",
+    ),
+    bug(
+        "layers-share-one-deadline",
+        "broker/open.rs",
+        "            connection.phase = phase_at(stage);\n            self.wait_for(conn, stage);\n        }\n        Flow::Continue",
+        "            connection.phase = phase_at(stage);\n        }\n        Flow::Continue",
+    ),
+    bug(
+        "listener-limit-ignored",
+        "broker/state.rs",
+        "self.limits.get(listener).unwrap_or(&self.config.limits)",
+        "self.limits.get(listener).filter(|_| false).unwrap_or(&self.config.limits)",
+    ),
+    bug(
+        "inflight-bytes-ignored",
+        "broker/deliver.rs",
+        "self.sessions.get(number).outbound.bytes() < bytes_max && self.has_window(number)",
+        "(self.sessions.get(number).outbound.bytes() < bytes_max || true) && self.has_window(number)",
+    ),
+    bug(
+        "filter-bytes-ignored",
+        "broker/subscribe.rs",
+        "|| session.subscription_bytes + cost > bytes_max;",
+        "|| session.subscription_bytes + cost > bytes_max.saturating_mul(2);",
+    ),
+    bug(
+        "hook-orders-one-too-many",
+        "hooks/chain.rs",
+        "if self.list.len() >= self.max {",
+        "if self.list.len() > self.max {",
     ),
 ];

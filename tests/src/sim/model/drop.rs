@@ -53,13 +53,18 @@ impl Model {
         let queues_qos0 = self.config.queue_qos0;
         let is_output_full = self.is_output_full(&drop.client_id);
         let may_be_full = self.may_be_full(&drop.client_id);
+        let is_in_vain = self.is_in_vain(&drop.client_id);
         let others = self.weight_of_others(&drop.client_id);
         let limits = self.config.limits.clone();
         let session = self.session(&drop.client_id);
         let is_away = session.conn.is_none();
         Ok(match drop.why {
-            DropCause::QueueFull if may_be_full => session.take_victim(drop, &limits, others),
-            DropCause::QueueFull => None,
+            DropCause::QueueFull if !may_be_full => None,
+            // Nothing is lost for what is lost itself.
+            DropCause::QueueFull if is_in_vain => {
+                session.take(drop, |copy| is_hopeless(copy, &limits, others))
+            }
+            DropCause::QueueFull => session.take_victim(drop, &limits, others),
             DropCause::Expired => session.take(drop, |copy| copy.message.is_expired(now_ms)),
             DropCause::Away => session.take(drop, |copy| {
                 copy.qos == QoS::AtMostOnce
@@ -161,6 +166,23 @@ impl Model {
         (limits.queue_messages_max > 0 && own.count > u64::from(limits.queue_messages_max))
             || own.bytes > limits.queue_bytes_max
             || total > limits.queue_bytes_total_max
+    }
+
+    /// Whether all that came to this queue during this event was lost itself for certain, beside what others had all the
+    /// time.
+    fn is_in_vain(&self, client_id: &str) -> bool {
+        let others = self
+            .sessions
+            .iter()
+            .filter(|(other, _)| *other != client_id);
+        let kept = others.flat_map(|(_, session)| &session.owed);
+        let kept = kept.filter(|copy| !copy.is_new);
+        let kept: u64 = kept.map(|copy| copy.message.weight()).sum();
+        let session = &self.sessions[client_id];
+        let mut came = session.owed.iter().filter(|copy| copy.is_new);
+        session.delivered_now.count == 0
+            && self.may_have_held(client_id).next().is_none()
+            && came.all(|copy| is_hopeless(copy, &self.config.limits, kept))
     }
 
     /// What all queues but this one weighed together at most during this event, with all that may stand in any.
