@@ -246,14 +246,10 @@ impl Broker {
     /// Carries out what hooks asked for. What that makes them ask for again comes after it, within the same bound.
     #[cold]
     fn obey_hooks(&mut self, actions: &mut Actions) {
-        let mut rounds = self.state.config.limits.hook_commands_max;
         self.tell_hooks();
-        while !self.orders.is_empty() && rounds > 0 {
-            for command in self.orders.take() {
-                rounds = rounds.saturating_sub(1);
-                self.on_command(command, actions);
-                self.tell_hooks();
-            }
+        while let Some(command) = self.orders.take() {
+            self.on_command(command, actions);
+            self.tell_hooks();
         }
     }
 

@@ -215,9 +215,7 @@ pub(super) fn read<'a>(
 ) -> Result<Publish<'a>, Fault> {
     let topic = body.binary(TOPIC_NAME)?;
     match known {
-        Some(known) if known.is(topic) => {
-            read_on(version, sender, flags, known.as_str(), body)
-        }
+        Some(known) if known.is(topic) => read_on(version, sender, flags, known.as_str(), body),
         Some(known) => {
             let publish = read_new(version, sender, flags, topic, body)?;
             known.set(publish.topic);

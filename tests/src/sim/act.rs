@@ -4,15 +4,16 @@ use super::{
     client::acknowledgement,
     dice::Dice,
     network::Phase,
+    orders,
     packets::{self, ConnectForm},
     plan::{Kind, Step},
     settings,
     world::{Judged, World},
 };
 use sanderling_core::{
-    broker::{CloseCause, Command, Event, Fault, Lag, Layer, Publication},
+    broker::{CloseCause, Command, Event, Fault, Lag, Layer},
     hooks::{AuthRuling, Verdict},
-    packet::{PacketType, PropertiesBuf, QoS, Version},
+    packet::{PacketType, QoS, Version},
     reason::ReasonCode,
     time::Instant,
 };
@@ -51,7 +52,7 @@ impl World {
                 self.timer = None;
                 self.report(&Event::TimerFired)?;
             }
-            Kind::Order => self.order()?,
+            Kind::Order => self.order(client)?,
             Kind::Statistics => {
                 let request = self.request();
                 self.report(&Event::Ordered {
@@ -378,7 +379,7 @@ impl World {
             let state = self.model.state_of(about);
             self.tally.fault("late verdict", state);
         }
-        let verdict = match self.dice.below(12) {
+        let verdict = match self.dice.below(13) {
             0..6 => Verdict::Permit,
             10 => Verdict::Authenticate(AuthRuling::Ask),
             11 => Verdict::Authenticate(match self.dice.below(3) {
@@ -388,6 +389,12 @@ impl World {
             }),
             6 => Verdict::Refuse(ReasonCode::NOT_AUTHORIZED),
             7 => Verdict::Refuse(ReasonCode::SUCCESS),
+            12 => {
+                self.orders += 1;
+                let text = format!("v{};", self.orders);
+                let other = orders::publication(&mut self.dice, text, self.plan.shares);
+                Verdict::Replace(Box::new(other))
+            }
             _ => Verdict::Grant(vec![
                 Ok(packets::any_qos(&mut self.dice)),
                 Err(ReasonCode::NOT_AUTHORIZED),
@@ -453,23 +460,13 @@ impl World {
         Ok(())
     }
 
-    /// The program around the broker publishes.
-    fn order(&mut self) -> Judged {
+    /// The program around the broker publishes, subscribes for a client, ends something.
+    fn order(&mut self, client: usize) -> Judged {
         self.orders += 1;
-        let payload = format!("o{};", self.orders).into_bytes();
-        let mut properties = packets::message_properties(&mut self.dice);
-        if self.dice.chance(70) {
-            properties = PropertiesBuf::new();
-        }
-        let publication = Publication {
-            topic: packets::any_topic(&mut self.dice, self.plan.shares).into(),
-            payload: payload.into(),
-            qos: packets::any_qos(&mut self.dice),
-            retain: self.dice.chance(20),
-            properties,
-        };
+        let text = format!("o{};", self.orders);
+        let client_id = self.clients[client].persona.client_id;
+        let command = orders::command(&mut self.dice, client_id, text, self.plan.shares);
         let request = self.request();
-        let command = Command::Publish(Box::new(publication));
         self.report(&Event::Ordered { request, command })?;
         Ok(())
     }

@@ -18,6 +18,7 @@ mod grid;
 mod heal;
 mod model;
 mod network;
+mod orders;
 mod packets;
 mod plan;
 mod policy;

@@ -186,7 +186,7 @@ pub(super) fn any_topic(dice: &mut Dice, shares: bool) -> &'static str {
     }
 }
 
-fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
+pub(super) fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
     let filter = match (shares, dice.chance(if shares { 50 } else { 5 })) {
         (true, true) => dice.one(SHARED_FILTERS),
         (true, false) => dice.one(FILTERS_BESIDE),
@@ -204,6 +204,20 @@ fn any_packet_bytes_max(dice: &mut Dice) -> u32 {
 
 pub(super) fn any_qos(dice: &mut Dice) -> QoS {
     dice.one(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce])
+}
+
+pub(super) fn any_options(dice: &mut Dice, filter: TopicFilter<'_>) -> SubscribeOptions {
+    SubscribeOptions {
+        qos: any_qos(dice),
+        no_local: dice.chance(15) && filter.shared().is_none(),
+        retain_as_published: dice.chance(30),
+        retain_handling: dice.one(&[
+            RetainHandling::Send,
+            RetainHandling::Send,
+            RetainHandling::SendIfNew,
+            RetainHandling::DoNotSend,
+        ]),
+    }
 }
 
 /// Properties of a message, in any order.
@@ -268,17 +282,7 @@ pub(super) fn subscribe(
     let entries = (0..count)
         .map(|_| {
             let filter = any_filter(dice, shares);
-            let options = SubscribeOptions {
-                qos: any_qos(dice),
-                no_local: dice.chance(15) && filter.shared().is_none(),
-                retain_as_published: dice.chance(30),
-                retain_handling: dice.one(&[
-                    RetainHandling::Send,
-                    RetainHandling::Send,
-                    RetainHandling::SendIfNew,
-                    RetainHandling::DoNotSend,
-                ]),
-            };
+            let options = any_options(dice, filter);
             SubscribeEntry { filter, options }
         })
         .collect();

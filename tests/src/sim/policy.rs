@@ -2,7 +2,8 @@
 //! what they are asked about, so the model can work out the same answers without asking the broker.
 
 use super::{
-    dice::{digest, mix},
+    dice::{Dice, digest, mix},
+    orders,
     wire::{Payload, copy},
 };
 use sanderling_core::{
@@ -30,12 +31,16 @@ pub(super) struct Rates {
     pub(super) ask: u32,
     /// How often a notice makes the first set publish.
     pub(super) order: u32,
+    /// How often a set changes a message.
+    pub(super) edit: u32,
 }
 
 /// What the hooks of one event go by.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Policy {
     pub(super) rates: Rates,
+    /// Whether clients share subscriptions.
+    pub(super) shares: bool,
     /// Set before each event.
     pub(super) nonce: u64,
 }
@@ -83,6 +88,27 @@ impl Policy {
             ReasonCode::SERVER_BUSY,
         ];
         self.rules(hook, publish.payload, &refusals)
+    }
+
+    /// What a hook makes of a message before it rules on it.
+    pub(super) fn change(&self, hook: u16, publish: &Publish<'_>) -> Option<Change> {
+        // An empty payload is how retained messages are removed.
+        if publish.payload.is_empty() {
+            return None;
+        }
+        let throw = self.throw(hook + 100, publish.payload);
+        if throw >= u64::from(self.rates.edit) {
+            return None;
+        }
+        let text = || [publish.payload, b"!", &hook.to_be_bytes()].concat();
+        let topic = TOPICS[throw as usize / 5 % TOPICS.len()];
+        Some(match throw % 5 {
+            0 => Change::Topic(topic),
+            1 => Change::Payload(text()),
+            2 => Change::QoS(QoS::ExactlyOnce),
+            3 => Change::Retain(!publish.retain),
+            _ => Change::All(Publication::new(topic, text()).qos(QoS::AtLeastOnce)),
+        })
     }
 
     /// The ruling on a step of an enhanced authentication.
@@ -135,6 +161,19 @@ impl Policy {
     }
 }
 
+/// What a hook makes of a message.
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Topic(&'static str),
+    Payload(Vec<u8>),
+    QoS(QoS),
+    Retain(bool),
+    All(Publication),
+}
+
+/// Where hooks publish.
+const TOPICS: &[&str] = &["a", "a/b", "t", "s/a"];
+
 /// A notice that outlives its event.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Heard {
@@ -144,8 +183,8 @@ pub(super) enum Heard {
     Subscribed(String, String),
     Unsubscribed(String, String),
     Dropped(Lost),
-    /// A hook has ordered this message.
-    Ordered(Publication),
+    /// A hook has ordered this.
+    Ordered(Command),
     /// A hook was not let order any more.
     Overordered,
 }
@@ -182,11 +221,11 @@ impl Shared {
         }
     }
 
-    /// The message that a notice makes the hook publish.
-    fn order_because_of(&mut self, heard: &Heard) -> Option<Publication> {
-        let about = match heard {
-            Heard::Connected(client_id, _) => client_id,
-            Heard::Subscribed(_, filter) => filter,
+    /// What a notice makes the hook order.
+    fn order_because_of(&mut self, heard: &Heard) -> Option<Command> {
+        let (client_id, about) = match heard {
+            Heard::Connected(client_id, _) => (client_id, client_id),
+            Heard::Subscribed(client_id, filter) => (client_id, filter),
             _ => return None,
         };
         let throw = self.policy.throw(0, about.as_bytes());
@@ -194,14 +233,10 @@ impl Shared {
             return None;
         }
         self.ordered += 1;
-        let topic = ["a", "a/b", "t", "s/a"][throw as usize % 4];
-        let payload = format!("h{};", self.ordered);
-        let publication = Publication::new(topic, payload);
-        Some(match throw % 3 {
-            0 => publication,
-            1 => publication.qos(QoS::AtLeastOnce),
-            _ => publication.qos(QoS::ExactlyOnce).retained(),
-        })
+        let text = format!("h{};", self.ordered);
+        let mut dice = Dice::new(self.policy.nonce ^ digest(about.as_bytes()));
+        let shares = self.policy.shares;
+        Some(orders::command(&mut dice, client_id, text, shares))
     }
 }
 
@@ -263,7 +298,26 @@ impl Hooks for SimHooks {
     }
 
     fn publish(&mut self, _: &Client<'_>, publish: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
-        self.policy().publish(self.number, publish.packet())
+        let policy = self.policy();
+        let applied = match policy.change(self.number, publish.packet()) {
+            None => Ok(()),
+            Some(Change::Topic(topic)) => publish.set_topic(topic),
+            Some(Change::Payload(payload)) => {
+                publish.set_payload(payload);
+                Ok(())
+            }
+            Some(Change::QoS(qos)) => {
+                publish.set_qos(qos);
+                Ok(())
+            }
+            Some(Change::Retain(retain)) => {
+                publish.set_retain(retain);
+                Ok(())
+            }
+            Some(Change::All(publication)) => publish.replace(publication),
+        };
+        applied.expect("a topic name");
+        policy.publish(self.number, publish.packet())
     }
 
     fn notice(&mut self, notice: &Notice<'_>, context: &mut Context<'_>) {
@@ -317,10 +371,9 @@ impl Hooks for SimHooks {
         let mut shared = self.shared.lock().expect("one thread");
         let order = shared.order_because_of(&heard);
         shared.heard.push(heard);
-        if let Some(publication) = order {
-            let command = Command::Publish(Box::new(publication.clone()));
-            shared.heard.push(match context.order(command) {
-                Ok(()) => Heard::Ordered(publication),
+        if let Some(command) = order {
+            shared.heard.push(match context.order(command.clone()) {
+                Ok(()) => Heard::Ordered(command),
                 Err(_) => Heard::Overordered,
             });
         }

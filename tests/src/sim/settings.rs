@@ -154,6 +154,9 @@ fn limits(limits: &mut Limits, dice: &mut Dice, tightness: u32) {
     if let Some(n) = draw(&[0, 1, 2]) {
         limits.hook_commands_max = n as u32;
     }
+    if let Some(n) = draw(&[0, 1, 2]) {
+        limits.reserved_subscriptions_max = n as u32;
+    }
     if let Some(n) = draw(&[1, 2]) {
         limits.replay_step_max = n as u32;
     }
@@ -169,5 +172,6 @@ pub(super) fn rates(dice: &mut Dice) -> Rates {
         refuse: dice.one(&[0, 5, 20]),
         ask: dice.one(&[0, 10, 40]),
         order: dice.one(&[0, 0, 30]),
+        edit: dice.one(&[0, 0, 15]),
     }
 }

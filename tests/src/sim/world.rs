@@ -7,7 +7,7 @@ use super::{
     model::{Model, Violation},
     network::{Conn, Phase, UNLIMITED},
     plan::Plan,
-    policy::{Policy, Shared, SimHooks},
+    policy::{Heard, Policy, Shared, SimHooks},
     tally::Tally,
     trace::Trace,
     wire::{Out, Turn, gives_reasons},
@@ -57,6 +57,7 @@ impl World {
     pub(super) fn new(plan: Plan, chances: Chances, verbose: bool) -> Self {
         let policy = Policy {
             rates: plan.rates,
+            shares: plan.shares,
             nonce: 0,
         };
         let shared = Arc::new(Mutex::new(Shared::new(policy)));
@@ -97,6 +98,7 @@ impl World {
         let now = self.now();
         let mut policy = Policy {
             rates: self.plan.rates,
+            shares: self.plan.shares,
             nonce: self.dice.roll(),
         };
         if self.is_healing {
@@ -104,6 +106,7 @@ impl World {
             policy.rates.refuse = 0;
             policy.rates.ask = 0;
             policy.rates.order = 0;
+            policy.rates.edit = 0;
         }
         self.shared.lock().expect("one thread").policy = policy;
         self.trace.event(now, event);
@@ -111,6 +114,11 @@ impl World {
         let flow = self.broker.handle(now, event.clone(), &mut self.actions);
         let mut turn = Turn::new(flow);
         turn.heard = std::mem::take(&mut self.shared.lock().expect("one thread").heard);
+        for heard in &turn.heard {
+            if let Heard::Ordered(command) = heard {
+                self.trace.order(|| format!("a hook orders {command:?}"));
+            }
+        }
         if let (Event::Received { conn, .. }, Flow::Hold) = (event, flow) {
             self.find(*conn)?.is_held = true;
         }

@@ -18,21 +18,6 @@ type Set = fn(&mut Limits, u32);
 /// Each limit, as far as its type goes.
 const LIMITS: &[(&str, Set)] = &[
     ("connections_max", |l, n| l.connections_max = n),
-    ("proxy_deadline", |l, n| {
-        l.proxy_deadline = Duration::from_secs(n.into())
-    }),
-    ("tls_deadline", |l, n| {
-        l.tls_deadline = Duration::from_secs(n.into())
-    }),
-    ("upgrade_deadline", |l, n| {
-        l.upgrade_deadline = Duration::from_secs(n.into())
-    }),
-    ("packet_deadline", |l, n| {
-        l.packet_deadline = Duration::from_secs(n.into())
-    }),
-    ("output_deadline", |l, n| {
-        l.output_deadline = Duration::from_secs(n.into())
-    }),
     ("connect_deadline", |l, n| {
         l.connect_deadline = Duration::from_secs(n.into())
     }),

@@ -6,6 +6,7 @@ use super::{
     world::{AskAboutPublish, World},
 };
 use sanderling_core::{
+    broker::Command,
     config::{Config, Limits},
     hooks::HookChain,
     packet::{ClientPacket, Disconnect, Properties, Property, QoS},
@@ -66,6 +67,23 @@ fn a22_of_those_who_want_the_session_of_a_connection_that_is_held_the_last_gets_
     assert!(world.is_closed(owner) && world.is_closed(waiting));
     assert!(!world.is_closed(last));
     assert_eq!(world.statistics().sessions_active_current, 1);
+}
+
+#[test]
+fn a22_who_waits_for_a_session_that_is_ended_from_outside_goes_as_well() {
+    let mut world = World::new(Limits::default());
+    world.never_drains = true;
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let (owner, _) = world.join(&resume("prize", &hour));
+    let waiting = world.begin(&resume("prize", &hour));
+    assert_eq!(world.take(waiting), [], "the owner is not read yet");
+    world.order(Command::EndSession {
+        client_id: "prize".into(),
+    });
+    assert!(world.is_closed(owner) && world.is_closed(waiting));
+    assert_eq!(world.statistics().sessions_active_current, 0);
+    let (_, session_present) = world.join(&resume("prize", &hour));
+    assert!(!session_present);
 }
 
 #[test]

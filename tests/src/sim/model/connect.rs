@@ -207,8 +207,7 @@ impl Model {
         }
         let resumes = self.make_room(&client_id, connect.clean_start, turn, tally)?;
         if !resumes {
-            self.sessions
-                .insert(client_id.clone(), Session::new(connect.version));
+            self.begin_session(&client_id, Session::new(connect.version), tally);
         }
         self.enter(id, &client_id, connect);
         self.expect_connack(id, connect, resumes, turn, tally)?;

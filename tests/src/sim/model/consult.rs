@@ -1,6 +1,6 @@
 //! Questions that hooks leave open: each ends once, by a verdict, by its deadline, or with its connection.
 
-use super::{Judged, Model, Phase, time::Deadline, violated};
+use super::{Judged, Model, Phase, publish::Draft, time::Deadline, violated};
 use crate::sim::{tally::Tally, wire::Turn};
 use sanderling_core::{
     codec::decode_again,
@@ -28,7 +28,7 @@ pub(super) enum Subject {
     Connect {
         worst: ReasonCode,
     },
-    Publish,
+    Publish(Draft),
     /// A step of an enhanced authentication.
     Step,
     Subscribe {
@@ -123,12 +123,14 @@ impl Model {
                 self.conn(id).phase = Phase::AwaitConnect;
                 self.judge_connect(id, &connect, from, worst, turn, tally)?;
             }
-            (Subject::Publish, ClientPacket::Publish(publish)) => match verdict {
-                Verdict::Permit => self.judge_publish(id, &publish, from, turn, tally)?,
-                Verdict::Refuse(_)
-                | Verdict::Grant(_)
-                | Verdict::Authenticate(_)
-                | Verdict::Replace(_) => {
+            (Subject::Publish(mut draft), ClientPacket::Publish(publish)) => match verdict {
+                Verdict::Permit => self.judge_publish(id, &publish, from, draft, turn, tally)?,
+                Verdict::Replace(publication) => {
+                    tally.sometimes("a verdict replaces a message");
+                    draft.replace(&publication);
+                    self.judge_publish(id, &publish, from, draft, turn, tally)?;
+                }
+                Verdict::Refuse(_) | Verdict::Grant(_) | Verdict::Authenticate(_) => {
                     self.refuse_publish(id, &publish, turn, tally)?;
                 }
             },

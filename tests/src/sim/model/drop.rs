@@ -27,11 +27,13 @@ impl Model {
             self.dropped[drop.qos as usize] += 1;
             let found = if drop.shared {
                 self.take_shared_drop(&drop, tally)?
-            } else if self.has_ended(&drop.client_id) {
+            } else if !self.has_ended(&drop.client_id) {
+                self.take_own_drop(&drop, tally)?
+            } else if let Some(copy) = self.take_drop_of_next(&drop, tally)? {
+                Some(copy)
+            } else {
                 // What a session loses on its last day is gone with it in any case.
                 continue;
-            } else {
-                self.take_own_drop(&drop, tally)?
             };
             let Some(copy) = found else {
                 let owed = self.sessions.get(&drop.client_id).map(|one| &one.owed);
@@ -40,6 +42,14 @@ impl Model {
             lost += usize::from(copy.is_new);
         }
         Ok(lost)
+    }
+
+    /// Takes a copy that the session has lost which followed one that ended in this event.
+    fn take_drop_of_next(&mut self, drop: &Lost, tally: &mut Tally) -> Judged<Option<Copy>> {
+        match self.sessions.contains_key(&drop.client_id) {
+            true => self.take_own_drop(drop, tally),
+            false => Ok(None),
+        }
     }
 
     /// Takes a copy that its session has lost.

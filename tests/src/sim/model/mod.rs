@@ -6,6 +6,7 @@
 mod account;
 mod acknowledge;
 mod authenticate;
+mod command;
 mod connack;
 mod connect;
 mod consult;
@@ -28,7 +29,7 @@ use super::{
     world::Judged,
 };
 use sanderling_core::{
-    broker::{Answer, Close, Command, Event, Flow, Link},
+    broker::{Close, Event, Flow, Link, NewSubscription},
     config::{Config, Limits},
     id::{ConnId, Ticket},
     packet::{ClientPacket, Version},
@@ -72,8 +73,12 @@ pub(super) struct Model {
     conns: BTreeMap<ConnId, Conn>,
     pub(super) sessions: BTreeMap<String, Session>,
     retained: BTreeMap<String, Rc<Message>>,
+    /// Subscriptions that the program has made for clients without session.
+    reserved: BTreeMap<String, Vec<NewSubscription>>,
     /// Topics whose retained messages hooks have replaced at the end of this event.
     replaced_late: Vec<String>,
+    /// Subscriptions that were ended at the end of this event, by client.
+    unsubscribed_late: Vec<(String, String)>,
     accepted: u64,
     /// Deadlines set so far.
     deadlines_set: u64,
@@ -167,7 +172,9 @@ impl Model {
             conns: BTreeMap::new(),
             sessions: BTreeMap::new(),
             retained: BTreeMap::new(),
+            reserved: BTreeMap::new(),
             replaced_late: Vec::new(),
+            unsubscribed_late: Vec::new(),
             accepted: 0,
             deadlines_set: 0,
             tickets: BTreeMap::new(),
@@ -223,14 +230,13 @@ impl Model {
             }
             Event::Ordered { command, .. } => self.on_command(command, turn, tally)?,
         }
+        let held = self.is_to_be_held(event, tally);
         self.obey_hooks(turn, tally)?;
         self.match_all(turn, tally)?;
         self.match_drops(turn, tally)?;
-        for topic in std::mem::take(&mut self.replaced_late) {
-            self.stop_replays_of(&topic);
-        }
+        self.stop_replays_late();
         self.settle_floating()?;
-        self.check_hold(event, turn, tally)?;
+        check_hold(turn, held)?;
         self.close_accounts();
         finish(turn)
     }
@@ -290,22 +296,6 @@ impl Model {
         }
     }
 
-    fn on_command(&mut self, command: &Command, turn: &mut Turn, tally: &mut Tally) -> Judged {
-        let answer = match turn.answers.pop() {
-            Some(answer) if turn.answers.is_empty() => answer,
-            other => violated!("R01", "a command is answered with {other:?} and more"),
-        };
-        tally.check("R01");
-        match (command, answer) {
-            (Command::Publish(publication), answer) => {
-                self.on_publication(publication, &answer, turn, tally)
-            }
-            (Command::Statistics, Answer::Statistics(_)) => Ok(()),
-            (Command::Drain, Answer::Drained) => self.on_drain(turn, tally),
-            (command, answer) => violated!("R01", "{command:?} is answered with {answer:?}"),
-        }
-    }
-
     fn conn(&mut self, id: ConnId) -> &mut Conn {
         self.conns.get_mut(&id).expect("the driver opened it")
     }
@@ -321,24 +311,24 @@ impl Model {
     }
 
     /// A connection is held exactly as long as there is a question about it, or it takes no answers.
-    fn check_hold(&mut self, event: &Event<'_>, turn: &mut Turn, tally: &mut Tally) -> Judged {
-        let asks = !turn.consults.is_empty();
-        if asks {
-            violated!("R04", "questions that no hook asks: {:?}", turn.consults);
-        }
-        let held = match event {
-            Event::Received { conn: id, .. } => {
-                let conn = self.conns.get(id);
-                let asks = |conn: &Conn| conn.held.is_some() || conn.phase == Phase::Waiting;
-                conn.is_some_and(asks) || self.throttles(*id, tally)
-            }
-            _ => false,
+    fn is_to_be_held(&mut self, event: &Event<'_>, tally: &mut Tally) -> bool {
+        let Event::Received { conn: id, .. } = event else {
+            return false;
         };
-        if (turn.flow == Flow::Hold) != held {
-            violated!("R04", "{:?}, though held is {held}", turn.flow);
-        }
-        Ok(())
+        let conn = self.conns.get(id);
+        let asks = |conn: &Conn| conn.held.is_some() || conn.phase == Phase::Waiting;
+        conn.is_some_and(asks) || self.throttles(*id, tally)
     }
+}
+
+fn check_hold(turn: &Turn, held: bool) -> Judged {
+    if !turn.consults.is_empty() {
+        violated!("R04", "questions that no hook asks: {:?}", turn.consults);
+    }
+    if (turn.flow == Flow::Hold) != held {
+        violated!("R04", "{:?}, though held is {held}", turn.flow);
+    }
+    Ok(())
 }
 
 /// Nothing is left that was not called for.

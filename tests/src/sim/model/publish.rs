@@ -4,21 +4,21 @@ use super::{
     Judged, Model,
     consult::Subject,
     matching::{levels, matches},
-    session::{Copy, Message, Weight, forwarded},
+    session::{Copy, Message, forwarded},
     share::shared_path,
     violated,
 };
 use crate::sim::{
-    policy::Heard,
+    policy::Change,
     tally::Tally,
-    wire::{Out, Turn},
+    wire::{Out, Payload, Turn, copy},
 };
 use sanderling_core::{
-    broker::{Answer, Publication},
+    broker::Publication,
     config::DeliveryMode,
     hooks::Ruling,
     id::ConnId,
-    packet::{ClientPacket, PacketType, Publish, QoS, SubscribeOptions, Version},
+    packet::{ClientPacket, PacketType, PropertiesBuf, Publish, QoS, SubscribeOptions, Version},
     reason::ReasonCode,
 };
 use std::rc::Rc;
@@ -81,7 +81,7 @@ impl Model {
             tally.sometimes("a client exceeds our Receive Maximum");
             return self.refuse(id, &[ReasonCode::RECEIVE_MAXIMUM_EXCEEDED], turn, tally);
         }
-        self.judge_publish(id, publish, 0, turn, tally)
+        self.judge_publish(id, publish, 0, Draft::of(publish), turn, tally)
     }
 
     /// The first refusal is final.
@@ -90,6 +90,7 @@ impl Model {
         id: ConnId,
         publish: &Publish<'_>,
         from: u16,
+        mut draft: Draft,
         turn: &mut Turn,
         tally: &mut Tally,
     ) -> Judged {
@@ -97,6 +98,10 @@ impl Model {
             return self.refuse_publish(id, publish, turn, tally);
         }
         for hook in from..self.sets {
+            if let Some(change) = self.policy.change(hook, publish) {
+                tally.sometimes("a hook changes a message");
+                draft.apply(change);
+            }
             match self.policy.publish(hook, publish) {
                 Ruling::Permit => {}
                 Ruling::Refuse(_) => return self.refuse_publish(id, publish, turn, tally),
@@ -104,17 +109,21 @@ impl Model {
                     tally.sometimes("a PUBLISH in question");
                     let packet = ClientPacket::Publish(publish.clone());
                     let bytes = crate::sim::packets::encode(&packet, self.conn(id).version);
-                    return self.open_ticket(id, hook, Subject::Publish, bytes, turn);
+                    return self.open_ticket(id, hook, Subject::Publish(draft), bytes, turn);
                 }
             }
         }
-        self.accept_publish(id, publish, turn, tally)
+        if levels(&draft.topic) > usize::from(self.config.limits.topic_levels_max) {
+            return self.refuse_publish(id, publish, turn, tally);
+        }
+        self.accept_publish(id, publish, draft, turn, tally)
     }
 
     fn accept_publish(
         &mut self,
         id: ConnId,
         publish: &Publish<'_>,
+        draft: Draft,
         turn: &mut Turn,
         tally: &mut Tally,
     ) -> Judged {
@@ -131,15 +140,16 @@ impl Model {
             }
         }
         tally.check("R01");
+        let properties = draft.properties.as_properties();
         let message = Message {
             order: 0,
-            topic: publish.topic.to_owned(),
-            payload: publish.payload.into(),
-            properties: forwarded(publish.properties),
-            qos: publish.qos,
-            retain: publish.retain,
+            topic: draft.topic,
+            payload: draft.payload,
+            properties: forwarded(properties),
+            qos: draft.qos,
+            retain: draft.retain,
             accepted_ms: self.now_ms,
-            expiry_s: publish.properties.message_expiry_interval(),
+            expiry_s: properties.message_expiry_interval(),
             publisher: Some(publisher),
         };
         self.accept(message, tally)?;
@@ -170,101 +180,10 @@ impl Model {
         }
     }
 
-    /// The program around the broker publishes.
-    pub(super) fn on_publication(
-        &mut self,
-        publication: &Publication,
-        answer: &Answer,
-        turn: &mut Turn,
-        tally: &mut Tally,
-    ) -> Judged {
-        let is_deep = levels(&publication.topic) > usize::from(self.config.limits.topic_levels_max);
-        match answer {
-            Answer::TopicTooDeep if is_deep => return Ok(()),
-            Answer::Published { .. } if !is_deep => {}
-            other => violated!(
-                "R01",
-                "a message to {:?} is answered with {other:?}",
-                publication.topic
-            ),
-        }
-        let message = self.message_of(publication);
-        let copies = self.accept(message, tally)?;
-        let Answer::Published { receivers } = *answer else {
-            return Ok(());
-        };
-        self.match_all(turn, tally)?;
-        let lost = self.match_drops(turn, tally)?;
-        if receivers as usize + lost != copies {
-            violated!(
-                "I58",
-                "{copies} copies are made, {lost} lost, and {receivers} receivers are reported"
-            );
-        }
-        Ok(())
-    }
-
-    /// What hooks ordered because of this event comes after all else of it, as far as they may order.
-    pub(super) fn obey_hooks(&mut self, turn: &Turn, tally: &mut Tally) -> Judged {
-        let max = self.config.limits.hook_commands_max as usize;
-        let mut orders = Vec::new();
-        for heard in &turn.heard {
-            match heard {
-                Heard::Ordered(publication) => orders.push(publication.clone()),
-                Heard::Overordered if orders.len() != max => violated!(
-                    "I21",
-                    "a hook may not order after {} of {max} orders",
-                    orders.len()
-                ),
-                Heard::Overordered => tally.sometimes("a hook orders too much"),
-                _ => {}
-            }
-        }
-        if orders.len() > max {
-            violated!(
-                "I21",
-                "hooks give {} orders, {max} are allowed",
-                orders.len()
-            );
-        }
-        for publication in orders {
-            tally.sometimes("a hook publishes");
-            if levels(&publication.topic) > usize::from(self.config.limits.topic_levels_max) {
-                continue;
-            }
-            if publication.retain {
-                // What it replaces may have been sent before in this event.
-                self.replaced_late.push(publication.topic.clone());
-            }
-            let message = self.message_of(&publication);
-            self.accept(message, tally)?;
-        }
-        Ok(())
-    }
-
-    fn message_of(&self, publication: &Publication) -> Message {
-        let properties = publication.properties.as_properties();
-        Message {
-            order: 0,
-            topic: publication.topic.clone(),
-            payload: publication.payload[..].into(),
-            properties: forwarded(properties),
-            qos: publication.qos,
-            retain: publication.retain,
-            accepted_ms: self.now_ms,
-            expiry_s: properties.message_expiry_interval(),
-            publisher: None,
-        }
-    }
-
     /// A message is accepted: stored if it is to be retained, and owed to everybody whose subscription matches.
     /// Returns how many copies that makes.
-    pub(super) fn accept(&mut self, mut message: Message, tally: &mut Tally) -> Judged<usize> {
-        self.accepted += 1;
-        message.order = self.accepted;
-        self.said
-            .insert(message.payload.clone(), message.topic.clone());
-        let message = Rc::new(message);
+    pub(super) fn accept(&mut self, message: Message, tally: &mut Tally) -> Judged<usize> {
+        let message = self.number(message);
         if message.retain {
             self.retain(&message, tally)?;
         }
@@ -278,7 +197,7 @@ impl Model {
     }
 
     /// [MQTT-3.3.1-5] [MQTT-3.3.1-6]
-    fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
+    pub(super) fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
         tally.check("I31");
         let topic = &message.topic;
         let is_refused = !message.payload.is_empty() && !self.has_room_to_retain(message);
@@ -307,23 +226,8 @@ impl Model {
         }
     }
 
-    /// Whether a message can be retained within the limits. What has expired is in nobody's way.
-    fn has_room_to_retain(&self, message: &Message) -> bool {
-        let limits = &self.config.limits;
-        let others = self
-            .retained
-            .values()
-            .filter(|other| other.topic != message.topic && !other.is_expired(self.now_ms));
-        let mut weight = Weight::default();
-        others.for_each(|other| weight.add(other));
-        weight.add(message);
-        weight.count <= u64::from(limits.retained_messages_max)
-            && weight.bytes <= limits.retained_bytes_max
-    }
-
     /// Makes the copies that one session is owed. [MQTT-3.3.4-2] [MQTT-3.3.4-3]
     fn owe(&mut self, client_id: &str, message: &Rc<Message>, tally: &mut Tally) -> usize {
-        let mode = self.config.delivery_mode;
         let is_own = message.publisher.as_deref() == Some(client_id);
         let session = self.session(client_id);
         let mut matching: Vec<_> = Vec::new();
@@ -344,6 +248,18 @@ impl Model {
         if matching.len() > 1 {
             tally.check("I15");
         }
+        self.owe_copies(client_id, message, matching)
+    }
+
+    /// The copies for these subscriptions: one for all, or one for each.
+    pub(super) fn owe_copies(
+        &mut self,
+        client_id: &str,
+        message: &Rc<Message>,
+        matching: Vec<(SubscribeOptions, Option<u32>)>,
+    ) -> usize {
+        let mode = self.config.delivery_mode;
+        let session = self.session(client_id);
         let groups: Vec<Vec<(SubscribeOptions, Option<u32>)>> = match mode {
             _ if matching.is_empty() => return 0,
             DeliveryMode::OnlyOnce => vec![matching],
@@ -395,6 +311,49 @@ impl Model {
                 "{id} is owed {packet} {packet_id} ({told:?}) and gets {other:?}"
             ),
         }
+    }
+}
+
+/// A client's message, and what hooks have made of it so far.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    topic: String,
+    payload: Payload,
+    qos: QoS,
+    retain: bool,
+    properties: PropertiesBuf,
+}
+
+impl Draft {
+    fn of(publish: &Publish<'_>) -> Self {
+        Self {
+            topic: publish.topic.to_owned(),
+            payload: publish.payload.into(),
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: copy(publish.properties),
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Topic(topic) => self.topic = topic.to_owned(),
+            Change::Payload(payload) => self.payload = payload[..].into(),
+            Change::QoS(qos) => self.qos = qos,
+            Change::Retain(retain) => self.retain = retain,
+            Change::All(publication) => self.replace(&publication),
+        }
+    }
+
+    /// Another message takes its place.
+    pub(super) fn replace(&mut self, publication: &Publication) {
+        *self = Self {
+            topic: publication.topic.clone(),
+            payload: publication.payload[..].into(),
+            qos: publication.qos,
+            retain: publication.retain,
+            properties: publication.properties.clone(),
+        };
     }
 }
 

@@ -212,6 +212,16 @@ impl Session {
         }
     }
 
+    /// Ends a subscription and its replay. False if there is none.
+    pub(super) fn unsubscribe(&mut self, filter: &str) -> bool {
+        self.stop_replay(filter);
+        self.subscriptions.remove(filter).is_some()
+    }
+
+    pub(super) fn stop_replay(&mut self, filter: &str) {
+        self.replays.retain(|replay| replay.filter != filter);
+    }
+
     /// True if nothing is owed to the client and nothing is under way.
     pub(in super::super) fn is_quiet(&self, now_ms: u64) -> bool {
         self.owed.is_empty()
