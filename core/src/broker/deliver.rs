@@ -2,6 +2,7 @@
 
 use super::{
     Actions, DropCause, Target,
+    enqueue::Shape,
     form::{self, Alias, Encoded, Form},
     permit::Allowed,
     routes::Route,
@@ -20,29 +21,6 @@ use smallvec::SmallVec;
 
 /// Subscription identifiers beside the first that a receiver's copy carries.
 pub(super) type FurtherIdentifiers = SmallVec<[(u32, u32); 4]>;
-
-/// What one receiver's copy has of its own.
-#[derive(Clone, Copy, Debug)]
-struct Shape<'a> {
-    qos: QoS,
-    retain: bool,
-    identifiers: &'a [u32],
-    /// The group it is sent to; 0 for none.
-    shared: u32,
-}
-
-impl Shape<'_> {
-    /// The copy, to be kept. `kept` is the message once somebody has kept it.
-    fn keep(self, message: &mut Incoming<'_>, kept: &mut Option<Arc<Message>>) -> Queued {
-        Queued {
-            message: Arc::clone(kept.get_or_insert_with(|| message.keep())),
-            qos: self.qos,
-            retain: self.retain,
-            identifiers: Identifiers::from_slice(self.identifiers),
-            shared: self.shared,
-        }
-    }
-}
 
 impl State {
     /// Hands a message to every session with a subscription that matches. Returns how many got or will get it. `hint` is
@@ -342,34 +320,6 @@ impl State {
         self.enqueue(number, shape.keep(message, kept))
     }
 
-    /// Notes that a copy was lost that was never kept. It is only for hooks that want to know.
-    #[cold]
-    fn lose(
-        &mut self,
-        number: u32,
-        shape: Shape<'_>,
-        message: &mut Incoming<'_>,
-        kept: &mut Option<Arc<Message>>,
-        why: DropCause,
-    ) {
-        if self.watches.drops {
-            self.count_drop(number, shape.keep(message, kept), why);
-        } else {
-            self.statistics.dropped(shape.qos, why);
-            let counted = self.sessions.get_mut(number).count();
-            counted.messages_dropped[shape.qos as usize] += 1;
-        }
-    }
-
-    /// Why a QoS 0 message that cannot be sent now is lost; none if it may wait.
-    fn why_not_queued(&self, number: u32) -> Option<DropCause> {
-        if !self.hot[number as usize].online {
-            return (!self.config.queue_qos0).then_some(DropCause::Away);
-        }
-        let follows_another = self.sessions.get(number).queue.holds_qos0();
-        (!follows_another).then_some(DropCause::SlowReader)
-    }
-
     /// With something waiting, only QoS 0 goes ahead, and not of other QoS 0. [MQTT-4.6.0-6]
     fn may_overtake(&self, number: u32, qos: QoS) -> bool {
         qos == QoS::AtMostOnce && !self.sessions.get(number).queue.holds_qos0()
@@ -447,48 +397,6 @@ impl State {
             packet_id,
             dup,
         });
-    }
-
-    /// Queues one copy; the queue's policy decides what is lost if there is no room. True if the copy stays, and none of
-    /// the same message is lost for it.
-    fn enqueue(&mut self, number: u32, queued: Queued) -> bool {
-        let mut replaces_another = false;
-        let limits = &self.config.limits;
-        let (count_max, bytes_max) = (limits.queue_messages_max as usize, limits.queue_bytes_max);
-        let total_max = limits.queue_bytes_total_max;
-        let cost = queued.message.cost_bytes();
-        loop {
-            let queue = &mut self.sessions.get_mut(number).queue;
-            let too_many = count_max > 0 && queue.len() >= count_max;
-            let too_large = queue.bytes() + cost > bytes_max;
-            let total = self.statistics.queued_bytes_current;
-            if !too_many && !too_large && total + cost <= total_max {
-                queue.push(queued);
-                self.statistics.messages_queued_current += 1;
-                self.statistics.queued_bytes_current += cost;
-                self.hot[number as usize].backlog = true;
-                return !replaces_another;
-            }
-            // A message that fits into no queue, or not beside those of others, must not empty this one first.
-            let is_hopeless = cost > bytes_max || total - queue.bytes() + cost > total_max;
-            let victim = if is_hopeless {
-                None
-            } else {
-                queue.pop_victim(queued.qos)
-            };
-            let Some(victim) = victim else {
-                self.count_drop(number, queued, DropCause::QueueFull);
-                return false;
-            };
-            replaces_another |= Arc::ptr_eq(&victim.message, &queued.message);
-            self.account_unqueued(&victim);
-            self.count_drop(number, victim, DropCause::QueueFull);
-        }
-    }
-
-    pub(super) fn account_unqueued(&mut self, queued: &Queued) {
-        self.statistics.messages_queued_current -= 1;
-        self.statistics.queued_bytes_current -= queued.message.cost_bytes();
     }
 
     /// Encodes a copy for one receiver, with a topic alias if it takes them.

@@ -11,6 +11,7 @@ mod connect;
 mod consult;
 mod deliver;
 mod disconnect;
+mod enqueue;
 mod event;
 mod form;
 mod open;

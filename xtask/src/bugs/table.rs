@@ -91,8 +91,8 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "no-local-ignored",
         "broker/deliver.rs",
-        "Some(member.session) == origin && member.options.no_local()",
-        "Some(member.session) == origin && member.options.no_local() && origin.is_none()",
+        "member.options.no_local() && Some(member.session) == origin",
+        "member.options.no_local() && Some(member.session) == origin && origin.is_none()",
     ),
     bug(
         "receive-maximum-off-by-one",
@@ -114,7 +114,7 @@ pub(crate) const BUGS: &[Bug] = &[
     ),
     bug(
         "queue-ignores-bytes",
-        "broker/deliver.rs",
+        "broker/enqueue.rs",
         "let too_large = queue.bytes() + cost > bytes_max;",
         "let too_large = cost > bytes_max;",
     ),
@@ -211,7 +211,7 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "unsubscribed-still-routed",
         "broker/subscribe.rs",
-        "            self.index.unsubscribe(filter.path(), number);",
+        "            self.routes.unsubscribe(filter.path(), number);",
         "            let _ = (filter.path(), number);",
     ),
     bug(
@@ -272,7 +272,7 @@ pub(crate) const BUGS: &[Bug] = &[
         "group-message-sent-twice",
         "broker/deliver.rs",
         "            taken += u32::from(was_taken);",
-        "            taken += u32::from(was_taken);\n            let _ = self.offer_to_group(group, None, &mut message, &mut kept, actions);",
+        "            taken += u32::from(was_taken);\n            let _ = self.offer_to_group(group, None, message, &mut kept, actions);",
     ),
     bug(
         "heir-of-a-held-connection-admitted",
@@ -300,7 +300,7 @@ pub(crate) const BUGS: &[Bug] = &[
     ),
     bug(
         "queue-emptied-in-vain",
-        "broker/deliver.rs",
+        "broker/enqueue.rs",
         "cost > bytes_max || total - queue.bytes() + cost > total_max",
         "cost > bytes_max",
     ),
@@ -349,7 +349,7 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "hook-orders-one-too-many",
         "hooks/chain.rs",
-        "if self.list.len() >= self.max {",
-        "if self.list.len() > self.max {",
+        "            self.left = self.max;",
+        "            self.left = self.max.saturating_add(1);",
     ),
 ];
