@@ -5,12 +5,14 @@
 
 mod broker;
 mod decode;
+mod pipeline;
 mod seeds;
 mod topics;
 mod wheel;
 
 pub use broker::broker;
 pub use decode::{decode_client, decode_server};
+pub use pipeline::pipeline;
 pub use seeds::{Seed, seeds};
 pub use topics::topics;
 pub use wheel::wheel;
@@ -23,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("broker", broker),
     ("decode_client", decode_client),
     ("decode_server", decode_server),
+    ("pipeline", pipeline),
     ("simulation", simulation),
     ("topics", topics),
     ("wheel", wheel),

@@ -5,7 +5,7 @@
 pub mod async_std;
 #[cfg(feature = "drivers")]
 pub mod conformance;
-#[cfg(feature = "drivers")]
+#[cfg(feature = "peer")]
 pub mod peer;
 pub mod sim;
 #[cfg(feature = "drivers")]

@@ -4,6 +4,7 @@
 
 mod broker;
 mod client;
+mod pipeline;
 mod server;
 mod simulation;
 mod topics;
@@ -25,5 +26,6 @@ pub fn seeds() -> Vec<Seed> {
     let all = all.chain(topics::seeds()).chain(broker::seeds());
     all.chain(simulation::seeds())
         .chain(wheel::seeds())
+        .chain(pipeline::seeds())
         .collect()
 }
