@@ -2,6 +2,8 @@
 //!
 //! A failing test prints what was done, shrunk, and a seed that repeats it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use sanderling_core::{
     broker::{Action, Actions, Broker, Event, Link, Seed, Stage},
