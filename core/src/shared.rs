@@ -2,13 +2,12 @@
 //!
 //! In the subscription index a group stands as one member, with a number that no session has.
 
+pub(crate) use crate::topic::GROUP;
+
 use crate::{config::SharedStrategy, topic::Member};
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
-use core::hash::BuildHasher;
+use core::{hash::BuildHasher, ops::Bound};
 use foldhash::fast::FixedState;
-
-/// Set in the numbers of groups, never in those of sessions.
-pub(crate) const GROUP: u32 = 1 << 31;
 
 /// All groups, by number. A number is not used again while anything may still name it.
 #[derive(Debug, Default)]
@@ -87,6 +86,13 @@ impl Groups {
         self.groups.remove(&number);
         self.numbers.remove(filter);
         Some(number)
+    }
+
+    /// The groups after that of `after`, in the order of their filters, each with how many are in it.
+    pub(crate) fn after(&self, after: Option<&str>) -> impl Iterator<Item = (&str, usize)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let numbers = self.numbers.range::<str, _>((from, Bound::Unbounded));
+        numbers.map(|(filter, number)| (&**filter, self.members(*number).len()))
     }
 
     /// Who is in the group of this filter.

@@ -23,6 +23,15 @@ impl Model {
         lists
     }
 
+    /// The filters that sessions have subscribed to by themselves, in a fixed order, each with how many have.
+    fn filters(&self) -> Vec<(String, usize)> {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for (filter, _) in self.0.keys().filter(|(_, session)| session & GROUP == 0) {
+            *counts.entry(filter.clone()).or_default() += 1;
+        }
+        counts.into_iter().collect()
+    }
+
     /// A trie has one node for each distinct beginning of a filter; `#` needs none.
     fn node_count(&self) -> usize {
         let mut nodes = BTreeSet::new();
@@ -72,6 +81,17 @@ fn filter() -> impl Strategy<Value = String> {
         })
 }
 
+/// Set in the numbers of groups.
+const GROUP: u32 = 1 << 31;
+
+/// Every third stands for a group.
+fn number(session: u32) -> u32 {
+    match session % 3 {
+        2 => session | GROUP,
+        _ => session,
+    }
+}
+
 fn member(sessions: u32) -> impl Strategy<Value = Member> {
     (0..sessions, 0..4u32, 0..3u8, any::<bool>(), any::<bool>()).prop_map(
         |(session, subscription_id, qos, no_local, retain_as_published)| {
@@ -81,7 +101,7 @@ fn member(sessions: u32) -> impl Strategy<Value = Member> {
             assert_eq!(options.no_local(), no_local);
             assert_eq!(options.retain_as_published(), retain_as_published);
             Member {
-                session,
+                session: number(session),
                 subscription_id,
                 options,
             }
@@ -95,7 +115,7 @@ fn operation(
 ) -> impl Strategy<Value = Operation> {
     prop_oneof![
         4 => (filter.clone(), member(sessions)).prop_map(|(f, m)| Operation::Subscribe(f, m)),
-        3 => (filter, 0..sessions).prop_map(|(f, session)| Operation::Unsubscribe(f, session)),
+        3 => (filter, 0..sessions).prop_map(|(f, session)| Operation::Unsubscribe(f, number(session))),
         1 => topic().prop_map(Operation::Match),
     ]
 }
@@ -126,6 +146,7 @@ fn run(operations: Vec<Operation>) {
         assert_eq!(index.is_empty(), model.0.is_empty());
         assert_eq!(index.node_count(), model.node_count());
     }
+    check_filters(&model, &index);
     for ((filter, session), member) in model.0 {
         assert_eq!(index.get(&filter, session), Some(member));
         assert_eq!(index.unsubscribe(&filter, session), Some(member));
@@ -135,6 +156,21 @@ fn run(operations: Vec<Operation>) {
         (0, 0),
         "I30: nothing is left"
     );
+}
+
+/// A walk in pieces finds every filter once.
+fn check_filters(model: &Model, index: &Index) {
+    let (mut found, mut from) = (Vec::new(), 0);
+    loop {
+        let piece: Vec<_> = index.filters_from(from).take(2).collect();
+        let Some(&(last, ..)) = piece.last() else {
+            break;
+        };
+        from = last + 1;
+        found.extend(piece.into_iter().map(|(_, filter, count)| (filter, count)));
+    }
+    found.sort_unstable();
+    assert_eq!(found, model.filters());
 }
 
 fn check_match(model: &Model, index: &Index, other: &Index, topic: &str) {

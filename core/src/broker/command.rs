@@ -6,10 +6,11 @@ use crate::{
     message::{self, Incoming, Payload},
     packet::{PropertiesBuf, QoS, SubscribeOptions, Version},
     reason::ReasonCode,
+    session::Subscription,
     stats::Statistics,
     topic::{self, TopicError, TopicFilter, TopicName},
 };
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 use bytes::Bytes;
 
 /// A request by the program around the broker, or by a hook.
@@ -317,9 +318,9 @@ impl State {
     /// A session begins, with the subscriptions that the program has made for it before.
     pub(super) fn begin_session(&mut self, client_id: &str, version: Version) -> u32 {
         let number = self.create_session(client_id, version);
-        for one in self.reserved.remove(client_id).unwrap_or_default() {
+        for (filter, one) in self.reserved.remove(client_id).unwrap_or_default() {
             self.reserved_len -= 1;
-            if let Ok(filter) = TopicFilter::parse(&one.filter) {
+            if let Ok(filter) = TopicFilter::parse(&filter) {
                 // What goes beyond the limits of one session was refused when it was made.
                 let _ = self.add_subscription(number, filter, one.options, one.identifier);
             }
@@ -359,25 +360,30 @@ impl State {
         one: NewSubscription,
     ) -> Result<bool, ReasonCode> {
         let limits = &self.config.limits;
-        let found = self.reserved.get_mut(client_id).map(Vec::as_mut_slice);
-        let list = found.unwrap_or_default();
-        let filters = list
-            .iter()
-            .filter_map(|one| TopicFilter::parse(&one.filter).ok());
+        let waiting = self.reserved.get(client_id);
+        let len = waiting.map_or(0, BTreeMap::len);
+        let filters = waiting.into_iter().flat_map(BTreeMap::keys);
+        let filters = filters.filter_map(|filter| TopicFilter::parse(filter).ok());
         let bytes: u64 = filters.map(cost_bytes).sum();
         let is_full = self.reserved_len >= limits.reserved_subscriptions_max
             || client_id.len() > usize::from(limits.client_id_bytes_max)
-            || list.len() >= limits.subscriptions_per_session_max as usize
+            || len >= limits.subscriptions_per_session_max as usize
             || bytes + cost > limits.subscription_bytes_per_session_max;
-        let former = list.iter_mut().find(|two| two.filter == one.filter);
-        match former {
+        let subscription = Subscription {
+            options: one.options,
+            identifier: one.identifier,
+            since_s: self.seconds(),
+        };
+        let of_client = self.reserved.get_mut(client_id);
+        match of_client.and_then(|all| all.get_mut(&one.filter)) {
             Some(former) => {
-                *former = one;
+                *former = subscription;
                 Ok(true)
             }
             None if is_full => Err(ReasonCode::QUOTA_EXCEEDED),
             None => {
-                self.reserved.entry(client_id.into()).or_default().push(one);
+                let of_client = self.reserved.entry(client_id.into()).or_default();
+                of_client.insert(one.filter, subscription);
                 self.reserved_len += 1;
                 Ok(false)
             }
@@ -405,24 +411,22 @@ impl State {
     }
 
     fn unreserve(&mut self, client_id: &str, filters: Filters) -> Vec<bool> {
-        let Some(list) = self.reserved.get_mut(client_id) else {
+        let Some(of_client) = self.reserved.get_mut(client_id) else {
             return match filters {
                 Filters::All => Vec::new(),
                 Filters::These(filters) => Vec::from_iter(filters.iter().map(|_| false)),
             };
         };
         let removed: Vec<bool> = match filters {
-            Filters::All => core::mem::take(list).iter().map(|_| true).collect(),
-            Filters::These(filters) => filters
-                .iter()
-                .map(|filter| {
-                    let before = list.len();
-                    list.retain(|one| one.filter != *filter);
-                    list.len() < before
-                })
-                .collect(),
+            Filters::All => core::mem::take(of_client).iter().map(|_| true).collect(),
+            Filters::These(filters) => {
+                let filters = filters.iter();
+                filters
+                    .map(|filter| of_client.remove(filter).is_some())
+                    .collect()
+            }
         };
-        if list.is_empty() {
+        if of_client.is_empty() {
             self.reserved.remove(client_id);
         }
         self.reserved_len -= removed

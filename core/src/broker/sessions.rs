@@ -75,9 +75,11 @@ impl Sessions {
     /// The sessions with numbers from this one on.
     pub(crate) fn iter_from(&self, from: u32) -> impl Iterator<Item = (u32, &Session)> {
         let slots = self.slots.get(from as usize..).unwrap_or_default();
-        (from..)
-            .zip(slots)
-            .filter_map(|(number, slot)| Some((number, &**slot.as_ref()?)))
+        // The slots first: beyond the last number there is no number.
+        slots
+            .iter()
+            .zip(from..)
+            .filter_map(|(slot, number)| Some((number, &**slot.as_ref()?)))
     }
 
     pub(crate) fn remove(&mut self, number: u32) -> Box<Session> {

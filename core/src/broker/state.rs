@@ -8,7 +8,7 @@ use crate::{
     id::{ConnId, Ticket},
     packet::{PacketId, ServerPacket, Version},
     retained::{Remains, Retained},
-    session::{Queued, Session},
+    session::{Queued, Session, Subscription},
     shared::Groups,
     stats::Statistics,
     time::{Instant, WallClock},
@@ -21,7 +21,7 @@ use alloc::{
 };
 
 use super::{
-    NewSubscription, Seed,
+    Seed,
     consult::Tickets,
     form::{Forms, PACKET_BYTES_MAX},
     routes::{Route, Routes},
@@ -183,8 +183,8 @@ impl Watches {
     }
 }
 
-/// Subscriptions that the program made for clients that have no session yet.
-pub(crate) type Reserved = BTreeMap<Box<str>, Vec<NewSubscription>>;
+/// Subscriptions that the program made for clients that have no session yet: by client identifier, then by filter.
+pub(crate) type Reserved = BTreeMap<Box<str>, BTreeMap<Box<str>, Subscription>>;
 
 impl State {
     pub(crate) fn new(

@@ -6,13 +6,14 @@ use crate::{
     connection::Connection,
     id::ConnId,
     message::Message,
-    packet::{ClientPacket, Connect, Properties, QoS, SubscribeOptions, Version},
-    session::{Queued, Session},
+    packet::{ClientPacket, Connect, PacketId, Properties, QoS, SubscribeOptions, Version},
+    session::{Queued, Session, Subscription},
     stats::{SessionStatistics, Statistics},
     time::{Instant, WallClock},
     topic::{self, TopicFilter},
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use core::ops::Bound;
 
 /// Read-only access to a broker. Whoever looks at many things does it in pieces: a view is had within a turn, and
 /// everybody waits meanwhile.
@@ -44,6 +45,16 @@ impl<'a> View<'a> {
     /// The civil time of the last event.
     pub fn wall(self) -> WallClock {
         self.state.wall_at(self.state.now)
+    }
+
+    /// True once the broker was told to stop: nobody is accepted any more.
+    pub fn is_draining(self) -> bool {
+        self.state.draining
+    }
+
+    /// How many network connections there are through this listener, by the driver's number.
+    pub fn connections_of(self, listener: u16) -> u32 {
+        self.state.connections.len_of(listener)
     }
 
     /// Bytes sent to a connection that were not reported as flushed.
@@ -82,10 +93,9 @@ impl<'a> View<'a> {
             false => None,
         };
         SessionView {
-            session: self.state.sessions.get(number),
             connection,
             unfolded: u64::from(hot.sent),
-            origin: self.state.wall_at(Instant::ORIGIN),
+            ..self.ended(self.state.sessions.get(number))
         }
     }
 
@@ -95,6 +105,7 @@ impl<'a> View<'a> {
             session,
             connection: None,
             unfolded: 0,
+            now: self.state.now,
             origin: self.state.wall_at(Instant::ORIGIN),
         }
     }
@@ -136,6 +147,31 @@ impl<'a> View<'a> {
         found.collect()
     }
 
+    /// The filters that sessions subscribe to by themselves, with numbers from `from` on, each with its number and how many
+    /// subscribe. A filter keeps its number as long as somebody does, so a walk in pieces misses none that is there all
+    /// the time.
+    pub fn filters_from(self, from: u32) -> impl Iterator<Item = (u32, String, usize)> {
+        self.state.routes.index().filters_from(from)
+    }
+
+    /// The shared subscriptions after the one to `after`, in the order of their filters, each with how many share it.
+    pub fn shared_after(self, after: Option<&str>) -> impl Iterator<Item = (&'a str, usize)> {
+        self.state.groups.after(after)
+    }
+
+    /// The subscriptions that wait for the first session of this client identifier, in the order of their filters, after
+    /// the one to `after`.
+    pub fn reserved_after(
+        self,
+        client_id: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = SubscriptionView<'a>> {
+        let origin = self.state.wall_at(Instant::ORIGIN);
+        let of_client = self.state.reserved.get(client_id).into_iter();
+        let waiting = of_client.flat_map(move |all| beyond(all, after));
+        waiting.map(move |(filter, one)| subscription_view(filter, one, origin))
+    }
+
     // Retained messages
 
     /// The retained message of a topic, unless it has expired.
@@ -167,6 +203,7 @@ pub struct SessionView<'a> {
     connection: Option<&'a Connection>,
     /// Copies that are not in its counters yet.
     unfolded: u64,
+    now: Instant,
     origin: WallClock,
 }
 
@@ -260,9 +297,25 @@ impl<'a> SessionView<'a> {
         all.map(move |(filter, subscription)| subscription_view(filter, subscription, origin))
     }
 
+    /// The same after the one to `after`.
+    pub fn subscriptions_after(
+        self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = SubscriptionView<'a>> {
+        let origin = self.origin;
+        let some = beyond(&self.session.subscriptions, after);
+        some.map(move |(filter, subscription)| subscription_view(filter, subscription, origin))
+    }
+
     /// How many subscriptions were ever made in it; to replace one does not count.
     pub fn subscriptions_made(self) -> u32 {
         self.session.subscriptions_made
+    }
+
+    /// Its subscription to exactly this filter.
+    pub fn subscription(self, filter: &str) -> Option<SubscriptionView<'a>> {
+        let (filter, subscription) = self.session.subscriptions.get_key_value(filter)?;
+        Some(subscription_view(filter, subscription, self.origin))
     }
 
     /// How many messages may be in flight to it.
@@ -278,10 +331,14 @@ impl<'a> SessionView<'a> {
     /// The messages in flight to it, oldest first, as far as they are kept.
     pub fn inflight(self) -> impl Iterator<Item = MessageView<'a>> {
         let kept = self.session.outbound.kept();
-        kept.map(|(packet_id, queued)| MessageView {
-            packet_id: Some(packet_id.get()),
-            ..MessageView::queued(queued)
-        })
+        kept.map(move |(packet_id, queued)| self.message(queued, Some(packet_id)))
+    }
+
+    /// The same after the one with this packet identifier; all if that is not in flight any more. So a walk in pieces
+    /// misses none that is there all the time.
+    pub fn inflight_after(self, packet_id: PacketId) -> impl Iterator<Item = MessageView<'a>> {
+        let kept = self.session.outbound.kept_after(packet_id);
+        kept.map(move |(packet_id, queued)| self.message(queued, Some(packet_id)))
     }
 
     /// How many QoS 2 messages to it await PUBCOMP.
@@ -306,7 +363,23 @@ impl<'a> SessionView<'a> {
 
     /// The messages in its queue, next first.
     pub fn queue(self) -> impl Iterator<Item = MessageView<'a>> {
-        self.session.queue.iter().map(MessageView::queued)
+        self.queue_after(0).map(|(_, message)| message)
+    }
+
+    /// The messages in its queue that came after the one with this number, each with its number; the first one was 1. A
+    /// message keeps its number, so a walk in pieces misses none that is there all the time.
+    pub fn queue_after(self, number: u64) -> impl Iterator<Item = (u64, MessageView<'a>)> {
+        let queue = self.session.queue.iter_after(number);
+        queue.map(move |(number, queued)| (number, self.message(queued, None)))
+    }
+
+    fn message(self, queued: &'a Queued, packet_id: Option<PacketId>) -> MessageView<'a> {
+        MessageView {
+            qos: queued.qos,
+            retain: queued.retain,
+            packet_id: packet_id.map(PacketId::get),
+            ..MessageView::of(&queued.message, self.now)
+        }
     }
 
     /// What it has sent, received and lost since it was made.
@@ -337,7 +410,7 @@ pub struct SubscriptionView<'a> {
 
 fn subscription_view<'a>(
     filter: &'a str,
-    subscription: &crate::session::Subscription,
+    subscription: &Subscription,
     origin: WallClock,
 ) -> SubscriptionView<'a> {
     let millis = u64::from(subscription.since_s) * 1000;
@@ -347,6 +420,16 @@ fn subscription_view<'a>(
         identifier: subscription.identifier,
         at: WallClock(origin.0.saturating_add(millis)),
     }
+}
+
+/// What stands beyond this filter.
+fn beyond<'a>(
+    all: &'a BTreeMap<Box<str>, Subscription>,
+    after: Option<&str>,
+) -> impl Iterator<Item = (&'a str, &'a Subscription)> + use<'a> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let some = all.range::<str, _>((from, Bound::Unbounded));
+    some.map(|(filter, subscription)| (&**filter, subscription))
 }
 
 /// The filter without what makes it a shared one.
@@ -398,14 +481,6 @@ impl<'a> MessageView<'a> {
             packet_id: None,
             properties: Properties::from_validated(&message.properties),
             expires_in_s: crate::message::remaining_expiry_s(message.expires, now),
-        }
-    }
-
-    fn queued(queued: &'a Queued) -> Self {
-        Self {
-            qos: queued.qos,
-            retain: queued.retain,
-            ..Self::of(&queued.message, Instant::ORIGIN)
         }
     }
 }

@@ -128,7 +128,21 @@ impl Outbound {
 
     /// The messages in flight that are kept, with their identifiers.
     pub(crate) fn kept(&self) -> impl Iterator<Item = (PacketId, &Queued)> {
-        let inflight = self.inflight.iter();
+        self.kept_from(0)
+    }
+
+    /// The same without those up to the one with this identifier; all if that is not in flight any more.
+    pub(crate) fn kept_after(
+        &self,
+        packet_id: PacketId,
+    ) -> impl Iterator<Item = (PacketId, &Queued)> {
+        let mut inflight = self.inflight.iter();
+        let last = inflight.position(|entry| entry.packet_id == packet_id);
+        self.kept_from(last.map_or(0, |last| last + 1))
+    }
+
+    fn kept_from(&self, from: usize) -> impl Iterator<Item = (PacketId, &Queued)> {
+        let inflight = self.inflight.range(from..);
         inflight.filter_map(|entry| Some((entry.packet_id, entry.kept.as_ref()?)))
     }
 

@@ -60,11 +60,15 @@ impl Queue {
         list.push_back((self.arrived, queued));
     }
 
-    /// The messages, oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
+    /// The messages that came after number `arrived`, oldest first, each with its number. The first one ever was 1.
+    pub(crate) fn iter_after(&self, arrived: u64) -> impl Iterator<Item = (u64, &Queued)> {
+        let after =
+            |list: &VecDeque<(u64, Queued)>| list.partition_point(|(number, _)| *number <= arrived);
         let (mut qos0, mut others) = (
-            self.qos0.iter().peekable(),
-            self.acknowledged.iter().peekable(),
+            self.qos0.range(after(&self.qos0)..).peekable(),
+            self.acknowledged
+                .range(after(&self.acknowledged)..)
+                .peekable(),
         );
         core::iter::from_fn(move || {
             let qos0_is_older = match (qos0.peek(), others.peek()) {
@@ -76,7 +80,7 @@ impl Queue {
             } else {
                 others.next()
             };
-            next.map(|(_, queued)| queued)
+            next.map(|(number, queued)| (*number, queued))
         })
     }
 
@@ -173,6 +177,25 @@ mod tests {
             .collect();
         assert_eq!(numbers, ["0", "1", "2", "3", "4"].map(Into::into));
         assert_eq!(queue.bytes(), 0);
+    }
+
+    #[test]
+    fn a_walk_goes_on_where_it_was_whatever_has_left_meanwhile() {
+        let mut queue = Queue::default();
+        for (number, qos) in [1, 0, 2, 0, 1, 0].into_iter().enumerate() {
+            queue.push(queued(number, qos));
+        }
+        let numbers = |queue: &Queue, after| -> Vec<u64> {
+            queue.iter_after(after).map(|(number, _)| number).collect()
+        };
+        assert_eq!(numbers(&queue, 0), [1, 2, 3, 4, 5, 6]);
+        queue.pop();
+        queue.pop_victim(QoS::AtMostOnce);
+        queue.pop_victim(QoS::AtMostOnce);
+        assert_eq!(numbers(&queue, 0), [3, 5, 6]);
+        assert_eq!(numbers(&queue, 3), [5, 6]);
+        assert_eq!(numbers(&queue, 4), [5, 6]);
+        assert_eq!(numbers(&queue, 6), [0; 0]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::{
     member::{Member, Members},
     slab::{NONE, Slab},
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, hash::Hasher};
 use foldhash::{SharedSeed, fast::FoldHasher};
 use hashbrown::HashTable;
@@ -63,10 +63,11 @@ struct Node {
     tail: Box<[u8]>,
 }
 
-/// One filter. Shared subscriptions of the same filter will stand beside the members.
+/// One filter.
 #[derive(Default)]
 struct Leaf {
     members: Members,
+    place: Place,
 }
 
 /// Where a filter's leaf hangs.
@@ -155,6 +156,41 @@ impl Index {
             None | Some(NONE) => &[],
             Some(leaf) => self.leaves[leaf].members.as_slice(),
         }
+    }
+
+    /// The filters with numbers from `from` on that sessions have subscribed to by themselves, each with its number and
+    /// how many have. A filter keeps its number as long as it has members, so a walk in pieces misses none that is there
+    /// all the time.
+    pub fn filters_from(&self, from: u32) -> impl Iterator<Item = (u32, String, usize)> {
+        self.leaves.iter_from(from).filter_map(|(number, leaf)| {
+            let sessions = leaf.members.sessions_len();
+            (sessions > 0).then(|| (number, self.path_at(leaf.place), sessions))
+        })
+    }
+
+    /// The path that leads to a leaf.
+    fn path_at(&self, place: Place) -> String {
+        let mut path = Vec::new();
+        if let Place::Below(_) = place {
+            path.extend_from_slice(b"#/");
+        }
+        // From the last level to the first, each backwards.
+        let mut number = place.node();
+        while number != ROOT {
+            let node = &self.nodes[number];
+            if self.nodes[node.parent].plus == number {
+                path.push(b'+');
+            } else {
+                path.extend(node.tail.iter().rev());
+                let word = node.word.to_le_bytes();
+                path.extend(word.iter().take(Level::word_len(node.word)).rev());
+            }
+            path.push(b'/');
+            number = node.parent;
+        }
+        path.pop();
+        path.reverse();
+        String::from_utf8(path).expect("levels are cut out of strings")
     }
 
     /// Hands over the members of every filter that matches `topic`, once per filter, never an empty slice.
@@ -342,7 +378,10 @@ impl Index {
     }
 
     fn hang_leaf(&mut self, place: Place) -> u32 {
-        let leaf = self.leaves.insert(Leaf::default());
+        let leaf = self.leaves.insert(Leaf {
+            members: Members::default(),
+            place,
+        });
         self.set_leaf(place, leaf);
         leaf
     }
@@ -362,6 +401,13 @@ impl Place {
         match self {
             Self::At(node) | Self::Below(node) => node,
         }
+    }
+}
+
+impl Default for Place {
+    /// That of no leaf.
+    fn default() -> Self {
+        Self::At(NONE)
     }
 }
 

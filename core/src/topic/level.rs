@@ -32,6 +32,14 @@ impl Level<'_> {
     pub(super) const PLUS: Level<'static> = Level::short(b'+' as u64, 1);
     pub(super) const HASH: Level<'static> = Level::short(b'#' as u64, 1);
 
+    /// How many bytes of `word` are of the level; the others are zeros and the mark of a short level.
+    pub(super) const fn word_len(word: u64) -> usize {
+        match (word >> 56).checked_sub(SHORT) {
+            Some(len) => len as usize,
+            None => 8,
+        }
+    }
+
     #[inline]
     const fn short(word: u64, len: u64) -> Self {
         Level {

@@ -11,6 +11,9 @@ use alloc::{boxed::Box, vec::Vec};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+/// Set in the number of a member that is a group of sessions, never in that of a session.
+pub(crate) const GROUP: u32 = 1 << 31;
+
 /// Above this many members their positions are kept in a map, so that no change is linear in their number.
 const SCANNED_MAX: usize = 32;
 /// At this many the map is dropped. Far enough below that one member who comes and goes does not rebuild it each time.
@@ -81,6 +84,8 @@ impl MemberOptions {
 #[derive(Default)]
 pub(super) struct Members {
     dense: Vec<Member>,
+    /// How many of them are groups.
+    groups: u32,
     /// Session to position, for large filters only. Never iterated.
     positions: Option<Box<HashMap<u32, u32, FixedState>>>,
 }
@@ -89,6 +94,11 @@ impl Members {
     #[inline]
     pub(super) fn as_slice(&self) -> &[Member] {
         &self.dense
+    }
+
+    /// How many members are single sessions.
+    pub(super) fn sessions_len(&self) -> usize {
+        self.dense.len() - self.groups as usize
     }
 
     pub(super) fn get(&self, session: u32) -> Option<Member> {
@@ -103,6 +113,7 @@ impl Members {
         if let Some(positions) = &mut self.positions {
             positions.insert(member.session, index(self.dense.len()));
         }
+        self.groups += member.session >> 31;
         self.dense.push(member);
         if self.positions.is_none() && self.dense.len() > SCANNED_MAX {
             let positions = self.dense.iter().enumerate();
@@ -119,6 +130,7 @@ impl Members {
     pub(super) fn remove(&mut self, session: u32) -> Option<Member> {
         let position = self.position(session)?;
         let removed = self.dense.swap_remove(position);
+        self.groups -= session >> 31;
         if let Some(positions) = &mut self.positions {
             positions.remove(&session);
             if let Some(moved) = self.dense.get(position) {

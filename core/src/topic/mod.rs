@@ -15,5 +15,6 @@ pub use error::TopicError;
 pub use filter::{Shared, TopicFilter};
 pub use index::Index;
 pub use matching::{deeper_than, depth, matches, path_of};
+pub(crate) use member::GROUP;
 pub use member::{Member, MemberOptions};
 pub use name::TopicName;

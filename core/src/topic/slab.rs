@@ -51,6 +51,18 @@ impl<T: Default> Slab<T> {
     }
 }
 
+impl<T> Slab<T> {
+    /// The values from number `from` on, with their numbers; what was removed is there by its default.
+    pub(super) fn iter_from(&self, from: u32) -> impl Iterator<Item = (u32, &T)> {
+        let values = self.values.get(from as usize..).unwrap_or_default();
+        // The values first: beyond the last number there is no number.
+        values
+            .iter()
+            .zip(from..)
+            .map(|(value, number)| (number, value))
+    }
+}
+
 impl<T> Index<u32> for Slab<T> {
     type Output = T;
 

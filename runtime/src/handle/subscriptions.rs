@@ -69,18 +69,18 @@ impl SubscriptionStore {
         }
     }
 
-    /// The subscriptions of one client, by filter; none if there is no such client.
+    /// The subscriptions of one client, by filter; without a session, those that wait for its first one.
     ///
     /// # Errors
     /// `NotStarted`, `Stopped` or `WouldDeadlock`.
     pub fn of_client(&self, client_id: &str) -> Result<Vec<SubscriptionInfo>, HandleError> {
         let client_id = client_id.to_owned();
         self.0.look(move |view| {
-            let session = view.session(&client_id).into_iter();
-            let subscriptions = session.flat_map(|session| session.subscriptions());
-            subscriptions
-                .map(|one| SubscriptionInfo::of(&client_id, one))
-                .collect()
+            let copy = |one| SubscriptionInfo::of(&client_id, one);
+            match view.session(&client_id) {
+                Some(session) => session.subscriptions().map(copy).collect(),
+                None => view.reserved_after(&client_id, None).map(copy).collect(),
+            }
         })
     }
 
