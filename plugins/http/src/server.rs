@@ -38,7 +38,19 @@ impl Server {
         address: SocketAddr,
         router: Router,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        Self::start_on(limits, name, TcpListener::bind(address)?, router)
+    }
+
+    /// The same where somebody listens already.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start_on(
+        limits: Limits,
+        name: &str,
+        listener: TcpListener,
+        router: Router,
+    ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = runtime::Builder::new_current_thread()
@@ -51,7 +63,7 @@ impl Server {
         };
         let router = router.layer(DefaultBodyLimit::max(limits.body_bytes_max));
         let (stopping, told) = watch::channel(false);
-        let span = error_span!("http", name);
+        let span = error_span!(parent: None, "http", name);
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             let _span = span.entered();
             info!(%address, "serving");
