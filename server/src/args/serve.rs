@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use sanderling_runtime::Listener;
+use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, Args)]
@@ -12,9 +13,27 @@ pub(crate) struct ServeArgs {
     /// `mqtts://0.0.0.0:8883?cert=server.pem&key=server.key`, `ws://0.0.0.0:8080/ws`, `unix:///run/mqtt.sock`; the guide
     /// in docs/listeners.md has all parameters. The host may be a name, an IPv4 address or an IPv6 address in brackets;
     /// port 0 takes a free one. Each address is printed as `listening on URL` once it accepts connections. Without this
-    /// option: `127.0.0.1:1883` and `[::1]:1883`, so that only programs on this machine can connect.
+    /// option: `127.0.0.1:1883`, `[::1]:1883` and `ws://127.0.0.1:8080/ws`, so that only programs on this machine can
+    /// connect.
     #[arg(long, value_name = "HOST:PORT|URL", value_parser = parse_listen)]
     pub(crate) listen: Vec<String>,
+
+    /// Serve the management API on this address.
+    ///
+    /// It is printed as `management on URL`. Without --listen it is served on 127.0.0.1:8081 if that is free; with --listen
+    /// only if this option or --management-tokens is there. docs/management.md tells what it can do.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
+    pub(crate) management: Option<String>,
+
+    /// The tokens of the management API; if there is no such file it is made, and its first token printed.
+    ///
+    /// Without this option a token that is good for one run is made at each start, and printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) management_tokens: Option<PathBuf>,
+
+    /// Do not serve the management API.
+    #[arg(long, conflicts_with_all = ["management", "management_tokens"])]
+    pub(crate) no_management: bool,
 
     /// What drives the broker.
     #[arg(long, value_enum, default_value_t = Runtime::Mio)]
@@ -83,8 +102,16 @@ fn parse_listen(text: &str) -> Result<String, String> {
             Err(error) => Err(error.to_string()),
         };
     }
+    match text.contains(':') {
+        true => parse_address(text),
+        false => Err(format!("no port; write {text}:1883")),
+    }
+}
+
+/// The same for what is no listener of MQTT.
+fn parse_address(text: &str) -> Result<String, String> {
     let Some((host, port)) = text.rsplit_once(':') else {
-        return Err(format!("no port; write {text}:1883"));
+        return Err(format!("no port; write HOST:PORT, not {text}"));
     };
     if host.is_empty() {
         return Err(format!(

@@ -1,5 +1,6 @@
 //! Why the service did not start or did not go on: what, where, why, and what to do.
 
+use sanderling_management::TokensError;
 use sanderling_runtime::ListenError;
 use std::{
     error::Error,
@@ -13,6 +14,14 @@ pub(crate) enum ServeError {
     Resolve { address: String, cause: ListenError },
     /// There cannot be listened.
     Listen(ListenError),
+    /// There cannot be listened for HTTP.
+    Web {
+        option: &'static str,
+        address: String,
+        cause: io::Error,
+    },
+    /// The tokens of the management API cannot be used.
+    Tokens(TokensError),
     /// The driver could not start or failed.
     Driver(io::Error),
     /// The machine refused a thread or a signal handler.
@@ -32,27 +41,35 @@ impl fmt::Display for ServeError {
                 f.write_str("; check its name")
             }
             Self::Listen(ListenError::Socket { address, source }) => {
-                let advice = advice(source.kind());
+                let advice = advice(source.kind(), "--listen");
                 write!(f, "cannot listen on {address}: {source}; {advice}")
             }
             Self::Listen(cause) => cause.fmt(f),
+            Self::Web {
+                option,
+                address,
+                cause,
+            } => {
+                let advice = advice(cause.kind(), option);
+                write!(f, "cannot listen on {address}: {cause}; {advice}")
+            }
+            Self::Tokens(cause) => cause.fmt(f),
             Self::Driver(cause) => write!(f, "cannot go on: {cause}"),
             Self::System(cause) => write!(f, "cannot start: {cause}"),
         }
     }
 }
 
-fn advice(cause: ErrorKind) -> &'static str {
-    match cause {
+fn advice(cause: ErrorKind, option: &str) -> String {
+    let what = match cause {
         ErrorKind::AddrInUse => {
-            "stop the program that listens there, perhaps another broker, or choose another port with --listen HOST:PORT"
+            "stop the program that listens there, perhaps another broker, or choose another port"
         }
-        ErrorKind::PermissionDenied => {
-            "a port below 1024 needs privileges; choose a higher one with --listen HOST:PORT"
-        }
+        ErrorKind::PermissionDenied => "a port below 1024 needs privileges; choose a higher one",
         ErrorKind::AddrNotAvailable => {
-            "no network interface of this machine has this address; choose another with --listen HOST:PORT"
+            "no network interface of this machine has this address; choose another"
         }
-        _ => "choose another address with --listen HOST:PORT",
-    }
+        _ => "choose another address",
+    };
+    format!("{what} with {option} HOST:PORT")
 }

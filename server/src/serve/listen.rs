@@ -10,6 +10,8 @@ use tracing::warn;
 
 /// The port that is registered for MQTT.
 const PORT: u16 = 1883;
+/// Where browsers find the broker unless somebody says otherwise.
+const WEBSOCKET: &str = "ws://127.0.0.1:8080/ws";
 
 /// The listeners that were asked for; without any, this machine's own.
 pub(super) fn listeners(asked: &[String]) -> Result<Vec<Listener>, ServeError> {
@@ -44,7 +46,7 @@ fn resolve(asked: &str, listener: &Listener) -> Result<Vec<Listener>, ServeError
     Ok(here)
 }
 
-/// 127.0.0.1 always; ::1 if the machine has it.
+/// 127.0.0.1 always; ::1 if the machine has it; WebSocket if nobody else has its port.
 fn loopback() -> Vec<Listener> {
     let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, PORT));
@@ -54,7 +56,20 @@ fn loopback() -> Vec<Listener> {
     } else {
         warn!("this machine has no IPv6: not listening on {v6}");
     }
+    listeners.extend(websocket());
     listeners
+}
+
+fn websocket() -> Option<Listener> {
+    let listener = Listener::parse(WEBSOCKET).expect("it is a URL of a listener");
+    let address = listener.socket_addr()?;
+    match TcpListener::bind(address) {
+        Ok(_) => Some(listener),
+        Err(cause) => {
+            warn!("no WebSocket: cannot listen on {address}: {cause}; say where with --listen URL");
+            None
+        }
+    }
 }
 
 /// False if no network interface has this address. A port that is taken shows later.

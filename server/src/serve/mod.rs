@@ -3,8 +3,10 @@
 mod certificates;
 mod error;
 mod listen;
+mod management;
 mod open_files;
 mod run;
+mod web;
 
 pub(crate) use error::ServeError;
 pub(crate) use run::serve;

@@ -1,6 +1,6 @@
 //! From options to a running broker, and to its end.
 
-use super::{ServeError, certificates, listen, open_files};
+use super::{ServeError, certificates, listen, management, open_files};
 use crate::{
     args::{LogFormat, Runtime, ServeArgs},
     log, signal,
@@ -21,30 +21,39 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), ServeError> {
 }
 
 fn on_mio(args: &ServeArgs) -> Result<(), ServeError> {
-    let builder = prepare(sanderling_mio::Broker::builder(), args)?;
+    let (builder, told) = prepare(sanderling_mio::Broker::builder(), args)?;
     let running = builder.start().map_err(ServeError::Driver)?;
-    let _watch = begin(&running.handle(), running.endpoints(), args.log)?;
+    let _watch = begin(&running.handle(), running.endpoints(), &told, args.log)?;
     running.join().map_err(ServeError::Driver)
 }
 
 fn on_tokio(args: &ServeArgs) -> Result<(), ServeError> {
-    let builder = prepare(sanderling_tokio::Broker::builder(), args)?;
+    let (builder, told) = prepare(sanderling_tokio::Broker::builder(), args)?;
     let mut threads = tokio::runtime::Builder::new_multi_thread();
     let threads = threads.enable_all().build().map_err(ServeError::System)?;
     threads.block_on(async {
         let running = builder.start().map_err(ServeError::Driver)?;
-        let _watch = begin(&running.handle(), running.endpoints(), args.log)?;
+        let _watch = begin(&running.handle(), running.endpoints(), &told, args.log)?;
         running.join().await.map_err(ServeError::Driver)
     })
 }
 
-/// What every driver is given.
-fn prepare<D: Driver>(builder: Builder<D>, args: &ServeArgs) -> Result<Builder<D>, ServeError> {
+/// What every driver is given, and what is to be told of the plugins.
+fn prepare<D: Driver>(
+    builder: Builder<D>,
+    args: &ServeArgs,
+) -> Result<(Builder<D>, Vec<String>), ServeError> {
     let mut builder = builder.config(Config::default()).hook(Log::default());
     for listener in listen::listeners(&args.listen)? {
         builder = builder.listener(listener).map_err(ServeError::Listen)?;
     }
-    Ok(builder)
+    let mut told = Vec::new();
+    // Plugins with servers of their own: each says where, by `web::Place`, and what is told of it.
+    if let Some(managed) = management::prepare(args)? {
+        builder = builder.plugin(managed.plugin);
+        told.extend(managed.told);
+    }
+    Ok((builder, told))
 }
 
 /// What happens once clients can connect: first signals are heard and files watched, then it is told. Files are watched
@@ -52,6 +61,7 @@ fn prepare<D: Driver>(builder: Builder<D>, args: &ServeArgs) -> Result<Builder<D
 fn begin(
     handle: &Handle,
     endpoints: &[Endpoint],
+    told: &[String],
     format: LogFormat,
 ) -> Result<Option<CertificatesWatch>, ServeError> {
     let stopped = handle.clone();
@@ -61,12 +71,12 @@ fn begin(
     })
     .map_err(ServeError::System)?;
     let watch = certificates::keep_up_to_date(&handle.certificates())?;
-    announce(endpoints, format);
+    announce(endpoints, told, format);
     Ok(watch)
 }
 
-/// Says where clients can connect: on standard output, because programs that start the broker wait for these lines.
-fn announce(endpoints: &[Endpoint], format: LogFormat) {
+/// Says where clients can connect, and what is to be told of plugins: on standard output, because programs that start the broker wait for these lines.
+fn announce(endpoints: &[Endpoint], told: &[String], format: LogFormat) {
     let mut output = io::stdout().lock();
     for endpoint in endpoints {
         if !endpoint.is_local() {
@@ -80,6 +90,9 @@ fn announce(endpoints: &[Endpoint], format: LogFormat) {
         if format == LogFormat::Json {
             info!(address = %endpoint, version = env!("CARGO_PKG_VERSION"), "listening");
         }
+    }
+    for line in told {
+        let _ = writeln!(output, "{line}");
     }
     let _ = output.flush();
 }
