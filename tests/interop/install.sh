@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the foreign peers of the interop tests: mosquitto, OpenSSL, HAProxy and Chromium from Debian, paho-mqtt in a
-# Python environment, and MQTT.js with what drives the browser in a folder of its own, both below target/interop. Does
-# nothing where all is there already.
+# Installs the foreign peers of the interop tests: mosquitto, OpenSSL, HAProxy and Chromium from Debian, paho-mqtt and
+# schemathesis in a Python environment, and MQTT.js with what drives the browser in a folder of its own, both below
+# target/interop. Does nothing where all is there already.
 #
 #   tests/interop/install.sh && cargo test -p sanderling-tests --features interop --test interop
 #
@@ -54,7 +54,8 @@ if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
 
 # A copy of the list that was installed stands beside what it installed, and is written last.
 venv=$target/venv
-if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt" || ! "$venv/bin/python" -c 'import paho.mqtt' 2>/dev/null
+if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt" ||
+    ! "$venv/bin/python" -c 'import paho.mqtt, schemathesis' 2>/dev/null
 then
     rm -rf "$venv"
     mkdir -p "$target"

@@ -73,8 +73,17 @@ impl Served {
     /// # Panics
     /// If it does not say so before the deadline.
     pub(crate) fn start(driver: Driver, listen: &str) -> Self {
+        Self::start_with(driver, listen, &[])
+    }
+
+    /// The same with more options.
+    ///
+    /// # Panics
+    /// If it does not say where it listens before the deadline.
+    pub(crate) fn start_with(driver: Driver, listen: &str, options: &[&str]) -> Self {
         let mut command = Command::new(binary());
         command.args(["--listen", listen, "--runtime", driver.name()]);
+        command.args(options);
         let mut process = Process::start("sanderling", command);
         let said = process.line_with("listening on ");
         let url = said.rsplit(' ').next().unwrap_or_default().trim();

@@ -25,6 +25,7 @@ mod rumqttc_peer;
 mod rumqttc_scenarios;
 mod rumqttc_v4;
 mod rumqttc_v5;
+mod schemathesis;
 mod scripts;
 
 use broker::Driver;
@@ -205,14 +206,25 @@ macro_rules! transports {
     };
 }
 
+macro_rules! management {
+    () => {
+        #[test]
+        fn m30_management_answers_as_its_document_says() {
+            crate::schemathesis::run(DRIVER);
+        }
+    };
+}
+
 mod mio {
     const DRIVER: crate::Driver = crate::Driver::Mio;
     clients!();
     transports!();
+    management!();
 }
 
 mod tokio {
     const DRIVER: crate::Driver = crate::Driver::Tokio;
     clients!();
     transports!();
+    management!();
 }

@@ -120,7 +120,11 @@ impl Process {
     /// # Panics
     /// If it does not before the deadline.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + DEADLINE;
+        self.wait_within(DEADLINE)
+    }
+
+    fn wait_within(&mut self, at_most: Duration) -> ExitStatus {
+        let deadline = Instant::now() + at_most;
         loop {
             match self
                 .lines
@@ -128,7 +132,7 @@ impl Process {
             {
                 Ok(line) => self.said.push(line),
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("{}: did not end within {DEADLINE:?}", self.name)
+                    panic!("{}: did not end within {at_most:?}", self.name)
                 }
                 // Both streams are closed: it has ended, or is about to.
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -144,7 +148,15 @@ impl Process {
     /// # Panics
     /// If it does not before the deadline, or ends with an exit code.
     pub(crate) fn succeed(&mut self) {
-        let status = self.wait();
+        self.succeed_within(DEADLINE);
+    }
+
+    /// The same for one that has more to do.
+    ///
+    /// # Panics
+    /// If it does not end before this time has passed, or ends with an exit code.
+    pub(crate) fn succeed_within(&mut self, at_most: Duration) {
+        let status = self.wait_within(at_most);
         assert!(status.success(), "{}: {status}", self.name);
     }
 

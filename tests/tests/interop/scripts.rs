@@ -56,7 +56,7 @@ pub(crate) fn node_command(script: &str) -> Command {
 }
 
 /// What `tests/interop/install.sh` has put under `target/interop`.
-fn installed(path: &str) -> PathBuf {
+pub(crate) fn installed(path: &str) -> PathBuf {
     let path = root().join("target/interop").join(path);
     assert!(
         path.exists(),
