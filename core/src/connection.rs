@@ -22,6 +22,8 @@ pub(crate) struct Connection {
     pub(crate) timer: Option<TimerKey>,
     /// Bytes sent before it had a session, and not flushed.
     pub(crate) outbound_bytes: u32,
+    /// When it was opened; from the CONNECT on, when that came.
+    pub(crate) since: Instant,
     /// Its enhanced authentication.
     pub(crate) authentication: Option<Box<Authentication>>,
     /// What the program keeps with it.

@@ -13,6 +13,7 @@ mod hook_sets;
 mod inline;
 mod listener;
 mod log;
+mod measures;
 mod outbox;
 mod owner;
 mod pipeline;
@@ -36,6 +37,7 @@ pub use listener::{
     Address, Bound, Endpoint, ListenError, Listener, ListeningSocket, SocketFile, UrlError,
 };
 pub use log::Log;
+pub use measures::Measures;
 pub use outbox::{Outbox, SLICES_MAX};
 pub use owner::{Owner, Sleep};
 pub use pipeline::{Arrival, Layers, Packets, Proxies, Received, Transport, WebSocketOptions};

@@ -7,7 +7,7 @@ use super::{
     consult::{self, Open, SoFar},
     form::PACKET_BYTES_MAX,
     permit::{self, Judged},
-    state::Due,
+    state::{Due, State},
     tell::tell,
 };
 use crate::{
@@ -66,6 +66,9 @@ impl Broker {
     }
 
     fn on_connect(&mut self, conn: ConnId, connect: &Connect<'_>, actions: &mut Actions) -> Flow {
+        if let Some(connection) = self.state.connections.get_mut(conn) {
+            connection.since = self.state.now;
+        }
         let identity = self.state.link(conn).identity.clone();
         match identity.as_ref().and_then(|one| one.username.as_deref()) {
             // A certificate says more than what the client says of itself.
@@ -201,13 +204,14 @@ impl Broker {
         reason: ReasonCode,
         actions: &mut Actions,
     ) {
-        self.state.statistics.connects_refused += 1;
         let version = connect.version;
         let reason = match version {
             Version::V5 if !reason.is_error() => ReasonCode::from_connect_return_code(reason.0),
             Version::V5 => connect_refusal(reason),
             Version::V31 | Version::V311 => reason,
         };
+        let took = self.state.in_question(conn);
+        self.state.statistics.refused(reason, took);
         let connack = ConnAck {
             session_present: false,
             reason,
@@ -249,7 +253,8 @@ impl Broker {
         self.enter(conn, number, connect);
         let present = resumed.is_some();
         self.acknowledge_connect(conn, connect, present, assigned.as_deref(), actions);
-        self.state.statistics.clients_connected += 1;
+        let took = self.state.in_question(conn);
+        self.state.statistics.accepted(took);
         tell!(self, conn, |client| Notice::Connected {
             client,
             session_present: present,
@@ -380,6 +385,14 @@ fn connect_refusal(reason: ReasonCode) -> ReasonCode {
 /// Whether a CONNECT can carry a text.
 fn is_string(text: &str) -> bool {
     text.len() <= usize::from(u16::MAX) && !text.contains('\0')
+}
+
+impl State {
+    /// How long ago the CONNECT came.
+    fn in_question(&self, conn: ConnId) -> Duration {
+        let connection = self.connections.get(conn);
+        connection.map_or(Duration::ZERO, |one| self.now.saturating_since(one.since))
+    }
 }
 
 /// Topics that only the server writes.

@@ -2,6 +2,7 @@
 
 use super::{
     Actions, DropCause, Target,
+    connect::is_server_topic,
     enqueue::Shape,
     form::{self, Alias, Encoded, Form},
     permit::Allowed,
@@ -85,7 +86,9 @@ impl State {
         message: &mut Incoming<'_>,
         actions: &mut Actions,
     ) -> u32 {
-        self.statistics.messages_unrouted += u64::from(route.filters == 0);
+        if route.filters == 0 && !is_server_topic(message.topic) {
+            self.statistics.messages_unrouted += 1;
+        }
         let mut kept = None;
         let (receivers, further) = (&route.receivers, &route.further);
         let mut taken = self.offer_all(receivers, further, origin, message, &mut kept, actions);

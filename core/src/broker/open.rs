@@ -40,6 +40,7 @@ impl Broker {
             phase: phase_at(stage),
             timer: None,
             outbound_bytes: 0,
+            since: self.state.now,
             authentication: None,
             data: ClientData::default(),
         });

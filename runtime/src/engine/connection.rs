@@ -47,6 +47,8 @@ pub(super) struct Connection<S> {
     pub(super) outbox: Outbox,
     /// MQTT bytes written and not yet reported to the broker.
     pub(super) flushed: u32,
+    /// What of its output is counted as waiting.
+    pub(super) waiting_bytes: u64,
     pub(super) phase: Phase,
     pub(super) writing: Writing,
     /// The broker wants no packet of it now.
@@ -136,6 +138,7 @@ impl<S: Socket> Connection<S> {
             packets: Packets::new(limits),
             outbox: Outbox::default(),
             flushed: 0,
+            waiting_bytes: 0,
             phase: Phase::Live,
             writing: Writing::Open,
             held: false,
@@ -300,6 +303,15 @@ impl<S: Socket> Connection<S> {
                 Below::Layers(layers) => layers.wire().is_empty() && !layers.has_pong(),
                 Below::Lent => false,
             }
+    }
+
+    /// Bytes that are to be written: those of MQTT, and those that layers have sealed.
+    pub(super) fn output_bytes(&self) -> u64 {
+        let sealed = match &self.below {
+            Below::Layers(layers) => layers.wire().len(),
+            Below::Nothing | Below::Lent => 0,
+        };
+        (self.outbox.len() + sealed) as u64
     }
 
     /// Forgets what was to be written.

@@ -47,6 +47,11 @@ impl<S: Socket> Engine<S> {
                 self.perform();
                 look(self.broker.view());
             }
+            Letter::Measure(look) => {
+                self.perform();
+                self.is_measured = true;
+                look(self.broker.view(), &self.measures);
+            }
             Letter::Data(client_id, act) => act(self.broker.client_data(&client_id)),
             Letter::Open(pipe) => self.open_inline(pipe),
         }

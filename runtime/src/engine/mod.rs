@@ -22,8 +22,8 @@ pub use finish::Finished;
 pub use read::Pulled;
 
 use crate::{
-    Answerer, Clock, Entropy, Inbox, ListeningSocket, Plugins, Setup, Slots, Spare, Transport,
-    clock, handle::set_in_turn, inline::Carrier,
+    Answerer, Clock, Entropy, Inbox, ListeningSocket, Measures, Plugins, Setup, Slots, Spare,
+    Transport, clock, handle::set_in_turn, inline::Carrier,
 };
 use alarm::Alarm;
 use connection::{Connection, Writing};
@@ -92,6 +92,9 @@ pub struct Engine<S> {
     spare: Spare,
     /// Where output is put together before TLS seals it.
     scratch: Vec<u8>,
+    measures: Measures,
+    /// Somebody wants to know how long turns take.
+    is_measured: bool,
 }
 
 /// For each hook set of the chain, by its number, who answers what it asks.
@@ -189,6 +192,8 @@ impl<S: Socket> Engine<S> {
             answerers,
             spare: Spare::new(),
             scratch: Vec::new(),
+            measures: Measures::default(),
+            is_measured: false,
         })
     }
 
@@ -227,6 +232,15 @@ impl<S: Socket> Engine<S> {
         let _guard = InTurn::enter();
         self.pull_inline();
         self.fire_deadlines();
+        self.obey();
+        if self.is_measured {
+            let took = self.clock.now().saturating_since(self.now);
+            self.measures.turns.record(took);
+        }
+    }
+
+    /// Performs and writes until nothing is left to do, or the turn has taken enough.
+    fn obey(&mut self) {
         for _ in 0..ROUNDS_PER_TURN {
             self.perform();
             self.drain();
@@ -344,6 +358,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.remove(conn) else {
             return;
         };
+        self.measures.waiting_bytes -= connection.waiting_bytes;
         let cause = if connection.is_closing() {
             CloseCause::Ordered
         } else {

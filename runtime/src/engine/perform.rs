@@ -143,7 +143,13 @@ impl<S: Socket> Engine<S> {
                 continue;
             };
             connection.touched = false;
-            if connection.write(&mut self.scratch) == Written::All {
+            let written = connection.write(&mut self.scratch);
+            if written != Written::All || connection.waiting_bytes > 0 {
+                let waiting_bytes = connection.output_bytes();
+                let before = core::mem::replace(&mut connection.waiting_bytes, waiting_bytes);
+                self.measures.waiting_bytes = self.measures.waiting_bytes + waiting_bytes - before;
+            }
+            if written == Written::All {
                 // An idle connection owns no buffer.
                 if connection.outbox.has_memory() {
                     let memory = connection.outbox.exchange_memory(Vec::new());

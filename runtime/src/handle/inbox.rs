@@ -1,7 +1,7 @@
 //! What waits for the driver.
 
 use super::HandleError;
-use crate::inline::Pipe;
+use crate::{Measures, inline::Pipe};
 use sanderling_core::{
     broker::{Answer, Command, View},
     hooks::{ClientData, Verdict},
@@ -63,11 +63,16 @@ pub(crate) enum Letter {
     Command(Command, oneshot::Sender<Answer>),
     /// Let somebody look at the broker.
     Look(Box<dyn FnOnce(View<'_>) + Send>),
+    /// Let somebody look at the broker and at what the driver measures; it goes on measuring from then on.
+    Measure(Survey),
     /// Let somebody change what is kept with a client, if there is one.
     Data(Box<str>, Change),
     /// Connect a client inside the program.
     Open(Arc<Pipe>),
 }
+
+/// What somebody makes of the broker and of what the driver measures.
+pub(crate) type Survey = Box<dyn FnOnce(View<'_>, &Measures) + Send>;
 
 /// What somebody does with what is kept with a client, if there is one.
 pub(crate) type Change = Box<dyn FnOnce(Option<&mut ClientData>) + Send>;

@@ -19,7 +19,7 @@ pub use subscriptions::{SubscriptionCounts, SubscriptionStore};
 #[cfg(feature = "tls")]
 use crate::Certificates;
 use crate::{
-    Endpoint,
+    Endpoint, Measures,
     inline::{Inline, InlineError, InlineOptions, Pipe, Requester},
 };
 use inbox::is_in_turn;
@@ -263,6 +263,37 @@ impl Handle {
         self.ask_async(|reply| Letter::Look(Box::new(|view| try_to(reply, || look(view)))))
             .await
             .map(or_unwind)
+    }
+
+    /// Has `look` see the broker in its next turn, and does not wait for that, nor for room. May be called from hooks, and
+    /// before the broker has started.
+    ///
+    /// # Errors
+    /// `Full` or `Stopped`.
+    pub fn try_look(
+        &self,
+        look: impl FnOnce(View<'_>) + Send + 'static,
+    ) -> Result<(), HandleError> {
+        self.inbox.post(Letter::Look(Box::new(look)))
+    }
+
+    /// Lets `look` see the broker and what its driver measures, from the first call on, and waits for what it makes of them.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    ///
+    /// # Panics
+    /// If `look` does; the broker goes on.
+    pub async fn measure_async<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(View<'_>, &Measures) -> R + Send + 'static,
+    ) -> Result<R, HandleError> {
+        self.ask_async(|reply| {
+            let look = move |view: View<'_>, measures: &_| try_to(reply, || look(view, measures));
+            Letter::Measure(Box::new(look))
+        })
+        .await
+        .map(or_unwind)
     }
 
     fn ask<R>(&self, letter: impl FnOnce(oneshot::Sender<R>) -> Letter) -> Result<R, HandleError> {

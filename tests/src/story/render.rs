@@ -87,6 +87,8 @@ fn counters(statistics: &Statistics) -> Vec<Word> {
         clients_connected,
         clients_disconnected,
         connects_refused,
+        connects_refused_by_reason: _,
+        connects_took: _,
         protocol_errors,
         sessions_active_current,
         sessions_inactive_current,
