@@ -126,6 +126,27 @@ pub enum PacketType {
     Auth = 15,
 }
 
+impl PacketType {
+    /// Every type, in the order of the standard.
+    pub const ALL: [Self; 15] = [
+        Self::Connect,
+        Self::ConnAck,
+        Self::Publish,
+        Self::PubAck,
+        Self::PubRec,
+        Self::PubRel,
+        Self::PubComp,
+        Self::Subscribe,
+        Self::SubAck,
+        Self::Unsubscribe,
+        Self::UnsubAck,
+        Self::PingReq,
+        Self::PingResp,
+        Self::Disconnect,
+        Self::Auth,
+    ];
+}
+
 impl fmt::Display for PacketType {
     /// The standard's name, such as `SUBSCRIBE`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
