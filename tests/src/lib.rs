@@ -5,6 +5,7 @@
 pub mod async_std;
 #[cfg(feature = "drivers")]
 pub mod conformance;
+pub mod exposition;
 #[cfg(feature = "peer")]
 pub mod peer;
 pub mod sim;

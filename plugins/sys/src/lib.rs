@@ -9,8 +9,8 @@
 //!
 //! Administrators alone may subscribe to them: connections of this machine, and users with the names that
 //! [`Sys::administrator`] gives. Others are refused with "Not authorized", and so is a session that an administrator
-//! left and somebody else takes up again: its subscriptions to `$SYS` end. The broker itself lets no client publish
-//! there.
+//! left and somebody else takes up again: its subscriptions to `$SYS` end, though what waited in its queue is delivered.
+//! The broker itself lets no client publish there.
 //!
 //! A user's name is worth what checks it: without a hook that authenticates, anybody may use any name. And behind a proxy
 //! on this machine that does not announce clients with the PROXY protocol, every client is one of this machine; see

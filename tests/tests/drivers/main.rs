@@ -8,11 +8,13 @@ mod handle;
 mod inline;
 mod listeners;
 mod load;
+mod metrics;
 mod plugins;
 mod program;
 mod serve;
 mod stop;
 mod subscriptions;
+mod sys;
 
 /// A test of each of these functions for each driver.
 macro_rules! on_every_driver {
