@@ -241,9 +241,7 @@ fn check(name: &str, family: &Family) -> Result<(), &'static str> {
     }
     match &*family.kind {
         "counter" if !name.ends_with("_total") => Err("a counter without _total"),
-        "counter" if family.samples.iter().any(|one| !(one.value >= 0.0)) => {
-            Err("a counter below 0")
-        }
+        "counter" if family.samples.iter().any(|one| one.value < 0.0) => Err("a counter below 0"),
         "histogram" => check_histogram(name, &family.samples),
         "counter" | "gauge" => Ok(()),
         _ => Err("without a type"),

@@ -6,6 +6,8 @@ pub mod async_std;
 #[cfg(feature = "drivers")]
 pub mod conformance;
 pub mod exposition;
+#[cfg(feature = "drivers")]
+pub mod metrics_page;
 #[cfg(feature = "peer")]
 pub mod peer;
 pub mod sim;
