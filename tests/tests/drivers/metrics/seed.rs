@@ -17,8 +17,11 @@ crate::on_shipped_drivers! {
     d8_sessions_and_queues_are_told_as_they_are_now
 }
 
+/// A label and its values.
+type Label = (&'static str, &'static [&'static str]);
+
 /// What the seed tells, with the values of the label; none for a single number.
-const SEED: [(&str, &str, Option<(&str, &[&str])>); 18] = [
+const SEED: [(&str, &str, Option<Label>); 18] = [
     ("mqtt_packets_received_total", "counter", Some(TYPES)),
     ("mqtt_packets_sent_total", "counter", Some(TYPES)),
     ("mqtt_packets_received_bytes_total", "counter", Some(TYPES)),
@@ -39,7 +42,7 @@ const SEED: [(&str, &str, Option<(&str, &[&str])>); 18] = [
     ("mqtt_messages_queued_current", "gauge", None),
 ];
 
-const TYPES: (&str, &[&str]) = (
+const TYPES: Label = (
     "type",
     &[
         "CONNECT",
@@ -59,7 +62,7 @@ const TYPES: (&str, &[&str]) = (
     ],
 );
 
-const QOS: (&str, &[&str]) = ("qos", &["0", "1", "2"]);
+const QOS: Label = ("qos", &["0", "1", "2"]);
 
 fn d8_every_family_of_the_seed_is_told_by_its_name_with_all_its_labels<D: Serve>() {
     let measured = measured::<D>(|builder| builder);
