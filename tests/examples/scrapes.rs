@@ -10,14 +10,14 @@
 //! they share neither the broker's thread nor its lock.
 
 use sanderling_core::packet::{ClientPacket, Connect, Properties, Version};
-use sanderling_prometheus::{Bound, Prometheus};
+use sanderling_prometheus::Prometheus;
 use sanderling_runtime::{Builder, Driver, Handle};
 use std::{
     env,
     error::Error,
     fs,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -54,35 +54,37 @@ fn main() -> Outcome<()> {
 }
 
 fn on_mio(window: Duration) -> Outcome<()> {
-    let (builder, bound) = prepare::<sanderling_mio::Broker>()?;
+    let (builder, metrics) = prepare::<sanderling_mio::Broker>()?;
     let running = builder.start()?;
-    compare(&running.handle(), running.local_addrs()[0], &bound, window)?;
+    compare(&running.handle(), running.local_addrs()[0], metrics, window)?;
     running.stop();
     Ok(running.join()?)
 }
 
 fn on_tokio(window: Duration) -> Outcome<()> {
-    let (builder, bound) = prepare::<sanderling_tokio::Broker>()?;
+    let (builder, metrics) = prepare::<sanderling_tokio::Broker>()?;
     let mut threads = tokio::runtime::Builder::new_multi_thread();
     let threads = threads.thread_name(BROKER).enable_all().build()?;
     let running = threads.block_on(async { builder.start() })?;
-    compare(&running.handle(), running.local_addrs()[0], &bound, window)?;
+    compare(&running.handle(), running.local_addrs()[0], metrics, window)?;
     running.handle().stop();
     Ok(threads.block_on(running.join())?)
 }
 
-fn prepare<D: Driver>() -> Outcome<(Builder<D>, Bound)> {
-    let metrics = Prometheus::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let bound = metrics.bound();
-    Ok((
-        Builder::default().plugin(metrics).listen("127.0.0.1:0")?,
-        bound,
-    ))
+fn prepare<D: Driver>() -> Outcome<(Builder<D>, SocketAddr)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let metrics = listener.local_addr()?;
+    let builder = Builder::default().plugin(Prometheus::on(listener));
+    Ok((builder.listen("127.0.0.1:0")?, metrics))
 }
 
 /// Measures and prints.
-fn compare(handle: &Handle, broker: SocketAddr, bound: &Bound, window: Duration) -> Outcome<()> {
-    let metrics = bound.address().ok_or("the plugin is not loaded")?;
+fn compare(
+    handle: &Handle,
+    broker: SocketAddr,
+    metrics: SocketAddr,
+    window: Duration,
+) -> Outcome<()> {
     let _crowd = Crowd::connect(broker)?;
     println!("{CLIENTS} clients, {SCRAPES_PER_SECOND} scrapes/s, windows of {window:?}");
     println!(

@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     fs,
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{TcpListener, TcpStream},
     path::Path,
 };
 
@@ -53,11 +53,11 @@ fn a_metric_that_is_counted_in_something_says_in_what_and_all_say_what_they_mean
 
 /// The names of the samples in the scrape of a real broker.
 fn samples() -> BTreeSet<String> {
-    let metrics = Prometheus::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let bound = metrics.bound();
-    let broker = sanderling_mio::Broker::builder().plugin(metrics);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let broker = sanderling_mio::Broker::builder().plugin(Prometheus::on(listener));
     let broker = broker.listen("127.0.0.1:0").unwrap().start().unwrap();
-    let mut stream = TcpStream::connect(bound.address().unwrap()).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n\r\n")
         .unwrap();

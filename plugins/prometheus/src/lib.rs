@@ -11,13 +11,12 @@
 //! use sanderling_prometheus::Prometheus;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let metrics = Prometheus::new("127.0.0.1:0".parse()?).token("tell it to the scraper only");
-//! let bound = metrics.bound();
+//! let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! println!("http://{}/metrics", listener.local_addr()?);
 //! let broker = sanderling_mio::Broker::builder()
-//!     .plugin(metrics)
+//!     .plugin(Prometheus::on(listener).token("tell it to the scraper only"))
 //!     .listen("127.0.0.1:0")?
 //!     .start()?;
-//! println!("http://{}/metrics", bound.address().expect("the plugin is loaded"));
 //! # broker.stop();
 //! # broker.join()?;
 //! # Ok(())
@@ -38,4 +37,4 @@ mod sight;
 mod token;
 
 pub use family::{Family, Kind, families};
-pub use plugin::{Bound, DEFAULT_ADDRESS, DEFAULT_PATH, Prometheus};
+pub use plugin::{DEFAULT_ADDRESS, DEFAULT_PATH, Prometheus};

@@ -4,12 +4,9 @@ use crate::{
     scrape::{self, Scrapes},
     token::Token,
 };
-use sanderling_http::Server;
+use sanderling_http::{Limits, Server};
 use sanderling_runtime::{Handle, Plugin, PluginError};
-use std::{
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    sync::{Arc, OnceLock},
-};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use tracing::warn;
 
 /// Where metrics are if nothing else is said: on this machine only.
@@ -23,21 +20,11 @@ pub const DEFAULT_PATH: &str = "/metrics";
 #[derive(Debug)]
 pub struct Prometheus {
     address: SocketAddr,
+    /// Somebody listens there already.
+    listener: Option<TcpListener>,
     path: String,
     token: Option<Token>,
-    bound: Bound,
     server: Option<Server>,
-}
-
-/// Where metrics are served, with the port that the system chose. Known once the plugin is loaded.
-#[derive(Clone, Debug, Default)]
-pub struct Bound(Arc<OnceLock<SocketAddr>>);
-
-impl Bound {
-    /// The address, unless the plugin is still to be loaded.
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.0.get().copied()
-    }
 }
 
 impl Default for Prometheus {
@@ -47,14 +34,22 @@ impl Default for Prometheus {
 }
 
 impl Prometheus {
-    /// Serves at this address; with port 0 the system chooses one.
+    /// Serves at this address.
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
+            listener: None,
             path: DEFAULT_PATH.into(),
             token: None,
-            bound: Bound::default(),
             server: None,
+        }
+    }
+
+    /// The same where the program listens already. It knows the address then, also if the system chose the port.
+    pub fn on(listener: TcpListener) -> Self {
+        Self {
+            listener: Some(listener),
+            ..Self::default()
         }
     }
 
@@ -72,9 +67,12 @@ impl Prometheus {
         self
     }
 
-    /// Will tell where metrics are served.
-    pub fn bound(&self) -> Bound {
-        self.bound.clone()
+    fn listen(&mut self) -> Result<TcpListener, PluginError> {
+        match self.listener.take() {
+            Some(listener) => Ok(listener),
+            None => TcpListener::bind(self.address)
+                .map_err(|error| format!("{}: {error}", self.address).into()),
+        }
     }
 }
 
@@ -87,15 +85,14 @@ impl Plugin for Prometheus {
         if !self.path.starts_with('/') || self.path.contains(['{', '}', '*', '?', '#']) {
             return Err(format!("{:?} is no path; write {DEFAULT_PATH}", self.path).into());
         }
-        if !self.address.ip().is_loopback() && self.token.is_none() {
-            warn!(address = %self.address, "whoever can reach this address can read metrics");
+        let listener = self.listen()?;
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() && self.token.is_none() {
+            warn!(%address, "whoever can reach this address can read metrics");
         }
         let scrapes = Scrapes::new(handle.clone(), self.token.clone());
         let router = scrape::router(&self.path, scrapes);
-        let server = Server::start("prometheus", self.address, router)
-            .map_err(|error| format!("{}: {error}", self.address))?;
-        // A plugin is loaded once.
-        let _ = self.bound.0.set(server.local_addr());
+        let server = Server::start_on(Limits::default(), self.name(), listener, router)?;
         self.server = Some(server);
         Ok(())
     }

@@ -9,36 +9,38 @@ use super::{
     serve::{Serve, Served},
 };
 use sanderling_core::packet::{Connect, Properties, Version};
-use sanderling_prometheus::{Bound, Prometheus};
+use sanderling_prometheus::Prometheus;
 use sanderling_runtime::Builder;
 use sanderling_tests::exposition::Scrape;
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
 /// A broker with metrics.
 pub(crate) struct Measured {
     pub(crate) served: Served,
-    pub(crate) bound: Bound,
+    pub(crate) metrics: SocketAddr,
     /// PINGREQs that were answered.
     pings: u64,
 }
 
 pub(crate) fn measured<D: Serve>(make: impl FnOnce(Builder<D>) -> Builder<D>) -> Measured {
-    let metrics = Prometheus::new(free());
-    let bound = metrics.bound();
+    let (metrics, address) = metrics_somewhere();
     let builder = make(Builder::default().listen("127.0.0.1:0").unwrap());
     Measured {
         served: D::serve(builder.plugin(metrics)),
-        bound,
+        metrics: address,
         pings: 0,
     }
 }
 
-pub(crate) fn free() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
+/// Metrics at a port that the system chose.
+pub(crate) fn metrics_somewhere() -> (Prometheus, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (Prometheus::on(listener), address)
 }
 
 impl Measured {
@@ -52,7 +54,7 @@ impl Measured {
         witness.barrier();
         self.pings += 1;
         loop {
-            let scrape = scrape(&self.bound);
+            let scrape = scrape(self.metrics);
             let pings = scrape.value("mqtt_packets_sent_total", &[("type", "PINGRESP")]);
             if pings == Some(self.pings as f64) {
                 return scrape;
@@ -62,8 +64,8 @@ impl Measured {
 }
 
 /// The figures of now, or of a moment ago.
-pub(crate) fn scrape(bound: &Bound) -> Scrape {
-    let answer = get(bound, "GET /metrics", "");
+pub(crate) fn scrape(metrics: SocketAddr) -> Scrape {
+    let answer = get(metrics, "GET /metrics", "");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert!(
@@ -74,8 +76,8 @@ pub(crate) fn scrape(bound: &Bound) -> Scrape {
 }
 
 /// One request and its answer, until the connection ends.
-pub(crate) fn get(bound: &Bound, request: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(bound.address().unwrap()).unwrap();
+pub(crate) fn get(metrics: SocketAddr, request: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(metrics).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();

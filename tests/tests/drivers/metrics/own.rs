@@ -27,7 +27,7 @@ crate::on_shipped_drivers! {
 
 fn every_family_is_told_and_nothing_else<D: Serve>() {
     let measured = measured::<D>(|builder| builder);
-    let scrape = scrape(&measured.bound);
+    let scrape = scrape(measured.metrics);
     let told: Vec<_> = scrape.families.keys().map(String::as_str).collect();
     let mut listed: Vec<_> = families().iter().map(|family| family.name).collect();
     listed.sort_unstable();

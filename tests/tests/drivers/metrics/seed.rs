@@ -66,7 +66,7 @@ const QOS: Label = ("qos", &["0", "1", "2"]);
 
 fn d8_every_family_of_the_seed_is_told_by_its_name_with_all_its_labels<D: Serve>() {
     let measured = measured::<D>(|builder| builder);
-    let scrape = scrape(&measured.bound);
+    let scrape = scrape(measured.metrics);
     for (name, kind, labels) in SEED {
         let family = scrape.families.get(name).expect(name);
         assert_eq!(family.kind, kind, "{name}");

@@ -1,12 +1,12 @@
 //! How metrics are served: to whom, where, from when to when, and what it costs.
 
-use super::{free, get, measured, scrape};
+use super::{get, measured, metrics_somewhere, scrape};
 use crate::serve::Serve;
-use sanderling_prometheus::{Bound, Prometheus};
+use sanderling_prometheus::Prometheus;
 use sanderling_runtime::{Builder, Handle, Plugin, PluginError};
 use sanderling_tests::exposition::Scrape;
 use std::{
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{Sender, channel},
     thread,
     time::Instant,
@@ -26,17 +26,17 @@ fn scrapes_at_the_same_time_share_one_look<D: Serve>() {
     let measured = measured::<D>(|builder| builder);
     let begun = Instant::now();
     // Nobody but scrapers makes the broker take a turn, so a look is told from another by the number of turns before.
-    let scraper = |bound: Bound| {
+    let scraper = |metrics: SocketAddr| {
         move || -> Vec<u64> {
             let turns =
                 |scrape: &Scrape| scrape.value("sanderling_turn_duration_seconds_count", &[]);
             (0..SCRAPES)
-                .map(|_| turns(&scrape(&bound)).unwrap() as u64)
+                .map(|_| turns(&scrape(metrics)).unwrap() as u64)
                 .collect()
         }
     };
     let threads: Vec<_> = (0..SCRAPERS)
-        .map(|_| thread::spawn(scraper(measured.bound.clone())))
+        .map(|_| thread::spawn(scraper(measured.metrics)))
         .collect();
     let mut looks: Vec<_> = threads
         .into_iter()
@@ -54,8 +54,8 @@ fn scrapes_at_the_same_time_share_one_look<D: Serve>() {
 }
 
 fn a_scrape_needs_the_token_and_the_path<D: Serve>() {
-    let metrics = Prometheus::new(free()).path("/figures").token("canary");
-    let bound = metrics.bound();
+    let (metrics, address) = metrics_somewhere();
+    let metrics = metrics.path("/figures").token("canary");
     assert!(!format!("{metrics:?}").contains("canary"));
     let _served = D::serve(
         Builder::default()
@@ -64,7 +64,7 @@ fn a_scrape_needs_the_token_and_the_path<D: Serve>() {
             .plugin(metrics),
     );
     let status = |request: &str, headers: &str| {
-        let answer = get(&bound, request, headers);
+        let answer = get(address, request, headers);
         assert!(!answer.contains("canary"));
         answer.split(' ').nth(1).unwrap().to_owned()
     };
@@ -98,12 +98,12 @@ fn d3_an_address_in_use_stops_the_start<D: Serve>() {
         "{text}"
     );
     let builder = Builder::default().listen("127.0.0.1:0").unwrap();
-    assert!(D::try_serve(builder.plugin(Prometheus::new(free()).path("metrics"))).is_err());
+    assert!(D::try_serve(builder.plugin(metrics_somewhere().0.path("metrics"))).is_err());
 }
 
 fn pl4_the_port_is_free_once_the_broker_has_stopped<D: Serve>() {
     let measured = measured::<D>(|builder| builder);
-    let address = measured.bound.address().unwrap();
+    let address = measured.metrics;
     // A connection that says nothing does not keep it from ending.
     let _silent = TcpStream::connect(address).unwrap();
     measured.served.handle.stop();
@@ -112,7 +112,7 @@ fn pl4_the_port_is_free_once_the_broker_has_stopped<D: Serve>() {
 }
 
 /// Scrapes while it is being loaded, before the broker runs.
-struct Eager(Bound, Sender<String>);
+struct Eager(SocketAddr, Sender<String>);
 
 impl Plugin for Eager {
     fn name(&self) -> &str {
@@ -120,8 +120,8 @@ impl Plugin for Eager {
     }
 
     fn load(&mut self, _: &Handle) -> Result<(), PluginError> {
-        let (bound, answers) = (self.0.clone(), self.1.clone());
-        thread::spawn(move || answers.send(get(&bound, "GET /metrics", "")).unwrap());
+        let (metrics, answers) = (self.0, self.1.clone());
+        thread::spawn(move || answers.send(get(metrics, "GET /metrics", "")).unwrap());
         Ok(())
     }
 }
@@ -129,8 +129,8 @@ impl Plugin for Eager {
 fn l1_a_scrape_before_the_start_is_answered_after_it<D: Serve>() {
     let (told, answers) = channel();
     let _measured = {
-        let metrics = Prometheus::new(free());
-        let eager = Eager(metrics.bound(), told);
+        let (metrics, address) = metrics_somewhere();
+        let eager = Eager(address, told);
         D::serve(
             Builder::default()
                 .listen("127.0.0.1:0")
