@@ -1,7 +1,7 @@
 //! One message that has a form of its own for each of very many receivers does not make one event grow without bound.
 
 use sanderling_core::{
-    broker::{Action, Actions, Broker, Event, Link, Seed, Stage},
+    broker::{Action, Actions, Broker, CloseCause, Event, Link, Seed, Stage},
     codec,
     config::Config,
     hooks::HookChain,
@@ -58,6 +58,52 @@ impl World {
         }
     }
 
+    fn new(config: Config) -> Self {
+        let (seed, now) = (Seed([1; 32]), Instant::ORIGIN);
+        Self {
+            broker: Broker::new(config, HookChain::new(), seed, now, WallClock(0)),
+            actions: Actions::new(),
+            received: HashMap::new(),
+        }
+    }
+
+    fn open(&mut self, slot: u32) -> ConnId {
+        let generation = 0;
+        let conn = ConnId { slot, generation };
+        let link = Link::new(0, None, [0; 16]);
+        let stage = Stage::Connect;
+        self.tell(Event::Opened { conn, link, stage });
+        conn
+    }
+
+    fn connect(&mut self, conn: ConnId, client_id: &str, properties: Properties<'_>) {
+        let connect = Connect {
+            version: Version::V5,
+            client_id,
+            clean_start: false,
+            keep_alive_s: 0,
+            username: None,
+            password: None,
+            will: None,
+            properties,
+        };
+        self.receive(conn, ClientPacket::Connect(Box::new(connect)));
+    }
+
+    fn subscribe(&mut self, conn: ConnId, qos: QoS, properties: Properties<'_>) {
+        let options = SubscribeOptions {
+            qos,
+            ..SubscribeOptions::default()
+        };
+        let filter = TopicFilter::parse("t").expect("one that is legal");
+        let subscribe = Subscribe {
+            packet_id: PacketId::MIN,
+            entries: vec![SubscribeEntry { filter, options }],
+            properties,
+        };
+        self.receive(conn, ClientPacket::Subscribe(Box::new(subscribe)));
+    }
+
     fn receive(&mut self, conn: ConnId, packet: ClientPacket<'_>) {
         self.tell(Event::Received {
             conn,
@@ -67,46 +113,66 @@ impl World {
     }
 }
 
+fn publish(qos: QoS, properties: &PropertiesBuf) -> Publish<'_> {
+    Publish {
+        topic: "t",
+        payload: b"x",
+        qos,
+        retain: false,
+        dup: false,
+        packet_id: None,
+        properties: properties.as_properties(),
+    }
+}
+
+/// Properties of about 900,000 bytes.
+fn large(value: &str) -> PropertiesBuf {
+    let mut properties = PropertiesBuf::new();
+    for _ in 0..15 {
+        properties
+            .push(Property::UserProperty("k", value))
+            .expect("one that is legal");
+    }
+    properties
+}
+
+#[test]
+fn a46_who_comes_back_to_a_long_queue_gets_it_in_steps() {
+    const MESSAGES: u16 = 60;
+    let mut config = Config::default();
+    config.limits.outbound_bytes_max = u32::MAX;
+    let mut world = World::new(config);
+    let (publisher, reader) = (world.open(0), world.open(1));
+    let mut hour = PropertiesBuf::new();
+    hour.push(Property::SessionExpiryInterval(3600)).unwrap();
+    world.connect(publisher, "publisher", Properties::EMPTY);
+    world.connect(reader, "reader", hour.as_properties());
+    world.subscribe(reader, QoS::AtLeastOnce, Properties::EMPTY);
+    world.tell(Event::Closed {
+        conn: reader,
+        cause: CloseCause::Failed,
+    });
+    let value = "v".repeat(60_000);
+    let properties = large(&value);
+    for id in 1..=MESSAGES {
+        let mut publish = publish(QoS::AtLeastOnce, &properties);
+        publish.packet_id = PacketId::new(id);
+        world.receive(publisher, ClientPacket::Publish(publish));
+    }
+    let again = world.open(2);
+    world.connect(again, "reader", hour.as_properties());
+    for _ in 0..10 {
+        world.tell(Event::TimerFired);
+    }
+    assert_eq!(world.received[&again], usize::from(MESSAGES));
+}
+
 #[test]
 fn a46_forms_without_number_are_made_in_steps_and_none_is_lost() {
-    let chain = HookChain::new();
-    let broker = Broker::new(
-        Config::default(),
-        chain,
-        Seed([1; 32]),
-        Instant::ORIGIN,
-        WallClock(0),
-    );
-    let mut world = World {
-        broker,
-        actions: Actions::new(),
-        received: HashMap::new(),
-    };
+    let mut world = World::new(Config::default());
     for slot in 0..=RECEIVERS {
-        let conn = ConnId {
-            slot,
-            generation: 0,
-        };
-        let link = Link::new(0, None, [0; 16]);
-        world.tell(Event::Opened {
-            conn,
-            link,
-            stage: Stage::Connect,
-        });
-        let client_id = slot.to_string();
-        world.receive(
-            conn,
-            ClientPacket::Connect(Box::new(Connect {
-                version: Version::V5,
-                client_id: &client_id,
-                clean_start: true,
-                keep_alive_s: 0,
-                username: None,
-                password: None,
-                will: None,
-                properties: Properties::EMPTY,
-            })),
-        );
+        let conn = world.open(slot);
+        world.connect(conn, &slot.to_string(), Properties::EMPTY);
         if slot == 0 {
             continue;
         }
@@ -115,39 +181,11 @@ fn a46_forms_without_number_are_made_in_steps_and_none_is_lost() {
         properties
             .push(Property::SubscriptionIdentifier(slot))
             .unwrap();
-        let options = SubscribeOptions {
-            qos: QoS::AtMostOnce,
-            ..SubscribeOptions::default()
-        };
-        let entry = SubscribeEntry {
-            filter: TopicFilter::parse("t").unwrap(),
-            options,
-        };
-        world.receive(
-            conn,
-            ClientPacket::Subscribe(Box::new(Subscribe {
-                packet_id: PacketId::MIN,
-                entries: vec![entry],
-                properties: properties.as_properties(),
-            })),
-        );
+        world.subscribe(conn, QoS::AtMostOnce, properties.as_properties());
     }
-    let mut properties = PropertiesBuf::new();
     let value = "v".repeat(60_000);
-    for _ in 0..15 {
-        properties
-            .push(Property::UserProperty("k", &value))
-            .unwrap();
-    }
-    let publish = Publish {
-        topic: "t",
-        payload: b"x",
-        qos: QoS::AtMostOnce,
-        retain: false,
-        dup: false,
-        packet_id: None,
-        properties: properties.as_properties(),
-    };
+    let properties = large(&value);
+    let publish = publish(QoS::AtMostOnce, &properties);
     assert!(
         codec::publish_len(&codec::PublishForm {
             version: Version::V5,

@@ -1,4 +1,4 @@
-//! Writes the seeds below `fuzz/corpus`. Run it after a change of `src/seeds.rs`.
+//! Writes the seeds below `fuzz/corpus`. Run it after a change of `src/seeds/`.
 
 use std::{fs, io, path::Path};
 

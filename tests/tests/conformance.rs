@@ -6,7 +6,7 @@ use sanderling_tests::{
     conformance::{
         Evidence, Proof, Stage, Standing, Statement, complaints, gaps, strangers, table,
     },
-    story::{Direct, Manner, Story, tell},
+    story::{Direct, Manner, Settings, Story, tell},
 };
 use std::{fs, path::Path};
 
@@ -74,7 +74,10 @@ fn prove(version: Version, id: &str) {
             Proof::Rows(rule) => {
                 let rows = evidence.rows(version, rule);
                 for row in rows.filter(|row| row.stage != Stage::Server) {
-                    row.send().unwrap_or_else(|wrong| panic!("{wrong}"));
+                    let mut world = Direct::new(&Settings::default(), Manner::Prompt, 1);
+                    if let Err(wrong) = row.send(&mut world) {
+                        panic!("{wrong}");
+                    }
                 }
             }
             // It runs where it is.

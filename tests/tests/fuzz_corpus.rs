@@ -73,7 +73,7 @@ fn the_seeds_are_committed_as_they_are_generated() {
         let committed = fs::read(&path).unwrap_or_default();
         assert!(
             committed == seed.bytes,
-            "{} is not what fuzz/src/seeds.rs says. To write it again:\n\
+            "{} is not what fuzz/src/seeds/ says. To write it again:\n\
              cargo run --manifest-path fuzz/Cargo.toml --example write_seeds",
             path.display()
         );

@@ -2,7 +2,7 @@
 //!
 //! A failure names its seed: `cargo xtask simulate --seed N` repeats it, makes it short and tells it in full.
 
-use sanderling_tests::sim::{FAULTS, INVARIANTS, Plan, STATES, Tally, run};
+use sanderling_tests::sim::{Chances, FAULTS, INVARIANTS, Plan, STATES, Tally, run};
 use std::{
     panic,
     sync::Once,
@@ -35,7 +35,10 @@ fn silence_panics_of_the_broker() {
 }
 
 /// Runs seeds one after the other in a thread of their own, whose panics are told as failures.
-fn simulate(seeds: impl Iterator<Item = u64> + Send + 'static, hash_seed: u8) -> (Tally, Vec<u64>) {
+fn simulate(
+    seeds: impl Iterator<Item = u64> + Send + 'static,
+    chances: Chances,
+) -> (Tally, Vec<u64>) {
     silence_panics_of_the_broker();
     let began = Instant::now();
     let runs = move || {
@@ -45,7 +48,7 @@ fn simulate(seeds: impl Iterator<Item = u64> + Send + 'static, hash_seed: u8) ->
             if number >= LEAST && began.elapsed() > TIME {
                 break;
             }
-            let outcome = run(&Plan::of(seed), hash_seed).map_err(|failure| failure.to_string())?;
+            let outcome = run(&Plan::of(seed), chances).map_err(|failure| failure.to_string())?;
             tally.add(&outcome.tally);
             hashes.push(outcome.trace_hash);
         }
@@ -58,7 +61,7 @@ fn simulate(seeds: impl Iterator<Item = u64> + Send + 'static, hash_seed: u8) ->
 
 #[test]
 fn no_seed_breaks_a_rule() {
-    let (tally, hashes) = simulate(FIRST.iter().copied().chain(0..MORE), 0);
+    let (tally, hashes) = simulate(FIRST.iter().copied().chain(0..MORE), Chances::default());
     println!("{} seeds\n{tally}", hashes.len());
     let vacuous = tally.vacuous();
     assert!(vacuous.is_empty(), "never checked: {vacuous:?}");
@@ -66,7 +69,7 @@ fn no_seed_breaks_a_rule() {
 
 #[test]
 fn every_fault_meets_something() {
-    let (tally, _) = simulate(0..LEAST, 0);
+    let (tally, _) = simulate(0..LEAST, Chances::default());
     for fault in FAULTS {
         let met: u64 = STATES.iter().map(|state| tally.met(fault, state)).sum();
         assert!(met > 0, "{fault} never happens");
@@ -74,15 +77,31 @@ fn every_fault_meets_something() {
 }
 
 #[test]
-fn a_seed_decides_everything_whatever_the_order_of_hash_maps() {
-    let seeds = || 2000..2000 + LEAST / 2;
-    let (first, again, otherwise) = (
-        simulate(seeds(), 0),
-        simulate(seeds(), 0),
-        simulate(seeds(), 77),
-    );
+fn a_seed_decides_everything() {
+    let simulate = |chances| simulate(2000..2000 + LEAST / 2, chances);
+    let first = simulate(Chances::default());
+    let again = simulate(Chances::default());
     assert_eq!(first, again, "the same seeds, the same traces");
-    assert_eq!(first, otherwise, "the order of a hash map shows");
+    let otherwise = Chances {
+        hash_seed: 77,
+        ..Chances::default()
+    };
+    assert_eq!(first, simulate(otherwise), "the order of a hash map shows");
+}
+
+#[test]
+fn i50_the_clock_on_the_wall_changes_nothing() {
+    const TEN_YEARS_MS: u64 = 10 * 366 * 24 * 3600 * 1000;
+    let simulate = |wall_ms| {
+        let chances = Chances {
+            wall_ms,
+            ..Chances::default()
+        };
+        simulate(2100..2100 + LEAST / 2, chances)
+    };
+    let first = simulate(0);
+    assert_eq!(first, simulate(TEN_YEARS_MS), "ten years ahead");
+    assert_eq!(first, simulate(u64::MAX), "at its end");
 }
 
 #[test]

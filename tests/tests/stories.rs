@@ -1,10 +1,8 @@
 //! Every story in every world that offers what it needs: one test each. [DESIGN, section 8]
 
-use sanderling_runtime::Builder;
-use sanderling_tests::{
-    async_std::AsyncStd,
-    story::{Direct, Heard, Manner, Socket, Story, Way, World, tell},
-};
+mod worlds;
+
+use sanderling_tests::story::{Direct, Manner, Story, Way, World, tell};
 use std::{fs, path::PathBuf};
 
 include!(concat!(env!("OUT_DIR"), "/stories.rs"));
@@ -85,53 +83,16 @@ mod async_std {
     for_each_portable_story!(over_sockets over_async_std tls);
 }
 
-/// To the driver with one thread and one loop.
 fn over_mio(story: &Story, way: Way) {
-    let (builder, heard) = Heard::of(&story.settings, way, sanderling_mio::Broker::builder());
-    let running = builder.start().expect("the broker starts");
-    let endpoint = running.endpoints()[0].clone();
-    told(
-        story,
-        &mut Socket::new(endpoint, way, running.handle(), heard),
-    );
-    running.stop();
-    running.join().expect("the broker stops in order");
+    worlds::over_mio(&story.settings, way, &mut |world| told(story, world));
 }
 
-/// To the driver in a tokio runtime, with tasks on two threads.
 fn over_tokio(story: &Story, way: Way) {
-    let mut runtime = ::tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let (builder, heard) = Heard::of(&story.settings, way, sanderling_tokio::Broker::builder());
-    let running = runtime
-        .block_on(async { builder.start() })
-        .expect("the broker starts");
-    let endpoint = running.endpoints()[0].clone();
-    told(
-        story,
-        &mut Socket::new(endpoint, way, running.handle(), heard),
-    );
-    running.stop();
-    runtime
-        .block_on(running.join())
-        .expect("the broker stops in order");
+    worlds::over_tokio(&story.settings, way, &mut |world| told(story, world));
 }
 
-/// To the driver that needs nothing but the public API.
 fn over_async_std(story: &Story, way: Way) {
-    let (builder, heard) = Heard::of(&story.settings, way, Builder::<AsyncStd>::default());
-    let running = builder.start().expect("the broker starts");
-    let endpoint = running.endpoints[0].clone();
-    told(
-        story,
-        &mut Socket::new(endpoint, way, running.handle.clone(), heard),
-    );
-    running.handle.stop();
-    running.join().expect("it stops");
+    worlds::over_async_std(&story.settings, way, &mut |world| told(story, world));
 }
 
 fn tell_by_hand(name: &str, manner: Manner) {

@@ -19,6 +19,9 @@ cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not 
 cargo xtask simulate --seed N             repeat one simulated run; a failure is made short and told in full
 cargo xtask simulate --seeds A..B         run all seeds from A to B - 1
 cargo xtask simulate --minutes M          run fresh seeds until the time is over
+cargo xtask simulate --commit N           run N seeds that go by the commit that is checked out
+cargo xtask simulate --grid               run the seeds that are always run, and see that they meet what they met
+cargo xtask simulate --write-grid         the same, to write docs/simulator-grid.md
 cargo xtask bench                         measure both drivers beside mosquitto, and write docs/benchmarks.md
 cargo xtask bench SCENARIO... [--runs N]  measure in some scenarios, such as A and F0; --quick for a first look
 cargo xtask budgets                       compare what hot paths cost with bench/budgets/budgets.txt

@@ -43,10 +43,8 @@ impl Broker {
         }
         let packet = ServerPacket::PubRel(answer(ack.packet_id, known));
         self.state.send(conn, &packet, actions);
-        if is_older {
-            // [F1] The window of the older versions reopens here.
-            self.go_on(conn, actions);
-        }
+        // [F1] The window of the older versions reopens here, and whatever the version, nothing is kept of the message now.
+        self.go_on(conn, actions);
     }
 
     /// The client releases the identifier of a QoS 2 message it sent. [MQTT-4.3.3-11]

@@ -178,7 +178,7 @@ impl Broker {
             }
         };
         if self.state.is_live(open.conn) {
-            self.state.live_mut(open.conn).held = None;
+            self.state.release(open.conn);
         } else {
             self.set_phase(open.conn, Phase::AwaitConnect);
         }
@@ -273,6 +273,11 @@ impl Broker {
     fn refuse_authentication(&mut self, conn: ConnId, reason: ReasonCode, actions: &mut Actions) {
         let authentication = self.state.authentication(conn);
         if !authentication.is_first() {
+            // What only a CONNACK may say is said more plainly. [MQTT-3.14.2-1]
+            let reason = match reason.0 {
+                0x80..=0x83 | 0x87 | 0x89 | 0x95 | 0x97 | 0x99..=0xA2 => reason,
+                _ => ReasonCode::NOT_AUTHORIZED,
+            };
             let what = "the client failed to authenticate again";
             let rule = "MQTT 5.0, 4.12.1";
             self.refuse(conn, Refusal { reason, what, rule }, actions);
@@ -311,7 +316,7 @@ impl Broker {
             .state
             .send_unaccounted(conn, Version::V5, &packet, actions);
         if let Some(connection) = self.state.connections.get_mut(conn) {
-            connection.outbound_bytes += bytes;
+            connection.outbound_bytes = connection.outbound_bytes.saturating_add(bytes);
         }
         true
     }

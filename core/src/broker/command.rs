@@ -1,6 +1,6 @@
 //! What may be asked of the broker from outside MQTT, and its answers.
 
-use super::{Actions, Broker, permit, state::State};
+use super::{Actions, Broker, permit, state::State, subscribe::cost_bytes};
 use crate::{
     hooks::{End, SessionEnd},
     message::{self, Incoming, Payload},
@@ -267,7 +267,11 @@ impl Broker {
     }
 
     fn end_session_of(&mut self, client_id: &str, actions: &mut Actions) -> bool {
-        let was_connected = self.close(client_id, ReasonCode::ADMINISTRATIVE_ACTION, actions);
+        let mut was_connected = false;
+        // Who waited for the session has it then, and must go as well.
+        while self.close(client_id, ReasonCode::ADMINISTRATIVE_ACTION, actions) {
+            was_connected = true;
+        }
         let left = self.state.sessions.find(client_id);
         if let Some(number) = left {
             self.end_session(number, None, SessionEnd::Conflict, actions);
@@ -341,19 +345,31 @@ impl State {
                     Some(number) => self
                         .add_subscription(number, filter, one.options, one.identifier)
                         .map(|is_new| !is_new),
-                    None => self.reserve(client_id, one),
+                    None => self.reserve(client_id, cost_bytes(filter), one),
                 }
             })
             .collect()
     }
 
     /// Keeps a subscription for a client that has no session.
-    fn reserve(&mut self, client_id: &str, one: NewSubscription) -> Result<bool, ReasonCode> {
+    fn reserve(
+        &mut self,
+        client_id: &str,
+        cost: u64,
+        one: NewSubscription,
+    ) -> Result<bool, ReasonCode> {
         let limits = &self.config.limits;
+        let found = self.reserved.get_mut(client_id).map(Vec::as_mut_slice);
+        let list = found.unwrap_or_default();
+        let filters = list
+            .iter()
+            .filter_map(|one| TopicFilter::parse(&one.filter).ok());
+        let bytes: u64 = filters.map(cost_bytes).sum();
         let is_full = self.reserved_len >= limits.reserved_subscriptions_max
-            || client_id.len() > usize::from(limits.client_id_bytes_max);
-        let found = self.reserved.get_mut(client_id);
-        let former = found.and_then(|list| list.iter_mut().find(|two| two.filter == one.filter));
+            || client_id.len() > usize::from(limits.client_id_bytes_max)
+            || list.len() >= limits.subscriptions_per_session_max as usize
+            || bytes + cost > limits.subscription_bytes_per_session_max;
+        let former = list.iter_mut().find(|two| two.filter == one.filter);
         match former {
             Some(former) => {
                 *former = one;

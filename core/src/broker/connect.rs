@@ -118,6 +118,10 @@ impl Broker {
                 return Err(ReasonCode::NOT_AUTHORIZED);
             }
         }
+        // One that a certificate gives need not be a string of MQTT, and must not be cut short. [MQTT-1.5.4-2]
+        if connect.username.is_some_and(|name| !is_string(name)) {
+            return Err(ReasonCode::BAD_USER_NAME_OR_PASSWORD);
+        }
         if !self.is_known(conn, connect) {
             return Err(ReasonCode::NOT_AUTHORIZED);
         }
@@ -201,7 +205,8 @@ impl Broker {
         let version = connect.version;
         let reason = match version {
             Version::V5 if !reason.is_error() => ReasonCode::from_connect_return_code(reason.0),
-            _ => reason,
+            Version::V5 => connect_refusal(reason),
+            Version::V31 | Version::V311 => reason,
         };
         let connack = ConnAck {
             session_present: false,
@@ -362,6 +367,19 @@ impl Broker {
             connection.phase = phase;
         }
     }
+}
+
+/// The codes that a CONNACK may carry. [MQTT-3.2.2-8]
+fn connect_refusal(reason: ReasonCode) -> ReasonCode {
+    match reason.0 {
+        0x80..=0x8A | 0x8C | 0x90 | 0x95 | 0x97 | 0x99..=0x9D | 0x9F => reason,
+        _ => ReasonCode::NOT_AUTHORIZED,
+    }
+}
+
+/// Whether a CONNECT can carry a text.
+fn is_string(text: &str) -> bool {
+    text.len() <= usize::from(u16::MAX) && !text.contains('\0')
 }
 
 /// Topics that only the server writes.

@@ -180,11 +180,11 @@ impl Broker {
                 self.on_connect_ruled(&open, &connect, verdict, actions);
             }
             ClientPacket::Publish(publish) => {
-                self.state.live_mut(conn).held = None;
+                self.state.release(conn);
                 self.on_publish_ruled(&mut open, &publish, verdict, actions);
             }
             ClientPacket::Subscribe(subscribe) => {
-                self.state.live_mut(conn).held = None;
+                self.state.release(conn);
                 self.on_subscribe_ruled(&open, &subscribe, verdict, actions);
             }
             _ => unreachable!("only CONNECT, AUTH, PUBLISH and SUBSCRIBE are asked about"),
@@ -200,21 +200,31 @@ impl Broker {
         Some(open)
     }
 
-    /// Reads on, unless the next set asked again or the connection was ended.
-    fn resume_if_free(&self, conn: ConnId, actions: &mut Actions) {
+    /// Reads on, unless the next set asked again, the client takes no answers, or the connection was ended.
+    fn resume_if_free(&mut self, conn: ConnId, actions: &mut Actions) {
         let is_free = match self
             .state
             .connections
             .get(conn)
             .map(|connection| &connection.phase)
         {
-            Some(Phase::Live(live)) => live.held.is_none() && !live.throttled,
+            Some(Phase::Live(live)) => live.held.is_none(),
             Some(Phase::Authenticating) => true,
             _ => false,
         };
-        if is_free {
+        if is_free && !self.state.throttles(conn) {
             actions.push(Action::Resume { conn });
         }
+    }
+}
+
+impl super::state::State {
+    /// A connection is not held any more. It could not be heard so long, which is not its silence.
+    pub(super) fn release(&mut self, conn: ConnId) {
+        let now = self.now;
+        let live = self.live_mut(conn);
+        live.held = None;
+        live.last_received = now;
     }
 }
 

@@ -181,23 +181,26 @@ impl Broker {
         let Some(connection) = self.state.connections.get_mut(conn) else {
             panic!("contract: a packet of connection {conn}, which is not open");
         };
-        let Some(live) = connection.live_mut() else {
-            return self.on_early_packet(conn, packet, actions);
-        };
-        assert!(
-            live.held.is_none() && !live.throttled,
-            "a packet of connection {conn}, which is held"
-        );
-        live.last_received = self.state.now;
-        if let ClientPacket::Publish(publish) = &packet {
-            live.received[publish.qos as usize] += 1;
-            self.state.statistics.messages_received[publish.qos as usize] += 1;
-            if publish.qos == QoS::AtMostOnce {
-                // Nothing is answered, so nobody can be slow to take the answers.
-                return self.on_publish(conn, publish, actions);
+        let flow = match connection.live_mut() {
+            Some(live) => {
+                assert!(
+                    live.held.is_none() && !live.throttled,
+                    "a packet of connection {conn}, which is held"
+                );
+                live.last_received = self.state.now;
+                if let ClientPacket::Publish(publish) = &packet {
+                    live.received[publish.qos as usize] += 1;
+                    self.state.statistics.messages_received[publish.qos as usize] += 1;
+                    if publish.qos == QoS::AtMostOnce {
+                        // Nothing is answered, so nobody can be slow to take the answers.
+                        return self.on_publish(conn, publish, actions);
+                    }
+                }
+                self.on_live_packet(conn, packet, actions)
             }
-        }
-        match self.on_live_packet(conn, packet, actions) {
+            None => self.on_early_packet(conn, packet, actions),
+        };
+        match flow {
             Flow::Continue if self.state.throttles(conn) => Flow::Hold,
             flow => flow,
         }
@@ -249,14 +252,10 @@ impl Broker {
     /// Carries out what hooks asked for. What that makes them ask for again comes after it, within the same bound.
     #[cold]
     fn obey_hooks(&mut self, actions: &mut Actions) {
-        let mut rounds = self.state.config.limits.hook_commands_max;
         self.tell_hooks();
-        while !self.orders.is_empty() && rounds > 0 {
-            for command in self.orders.take() {
-                rounds = rounds.saturating_sub(1);
-                self.on_command(command, actions);
-                self.tell_hooks();
-            }
+        while let Some(command) = self.orders.take() {
+            self.on_command(command, actions);
+            self.tell_hooks();
         }
     }
 

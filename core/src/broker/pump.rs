@@ -53,6 +53,10 @@ impl State {
     /// What an earlier connection left unacknowledged, with DUP and the same identifiers. [MQTT-3.3.1-1]
     fn resend(&mut self, number: u32, budget: &mut u32, actions: &mut Actions) {
         while *budget > 0 && self.may_send_now(number) && self.has_window(number) {
+            if actions.is_crowded() {
+                *budget = 0;
+                return;
+            }
             *budget -= 1;
             let outbound = &mut self.sessions.get_mut(number).outbound;
             let Some(resend) = outbound.next_resend(self.now) else {
@@ -97,6 +101,10 @@ impl State {
             return;
         }
         while *budget > 0 && self.may_send_now(number) {
+            if actions.is_crowded() {
+                *budget = 0;
+                return;
+            }
             *budget -= 1;
             let now = self.now;
             let Some(front) = self.sessions.get(number).queue.front() else {

@@ -21,6 +21,11 @@ impl State {
                 self.hot[number as usize].backlog = true;
                 return;
             }
+            if actions.is_crowded() {
+                self.carry_on_later(number);
+                self.hot[number as usize].backlog = true;
+                return;
+            }
             let Some(replay) = self.sessions.get_mut(number).replays.front_mut() else {
                 return;
             };

@@ -341,7 +341,7 @@ impl State {
 }
 
 /// What a filter counts for in the byte limit: itself, and a node of the index for each level.
-fn cost_bytes(filter: TopicFilter<'_>) -> u64 {
+pub(super) fn cost_bytes(filter: TopicFilter<'_>) -> u64 {
     const LEVEL_BYTES: usize = 64;
     (filter.as_str().len() + LEVEL_BYTES * topic::depth(filter.path())) as u64
 }

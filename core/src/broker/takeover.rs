@@ -28,7 +28,11 @@ impl Broker {
             return Flow::Continue;
         };
         if self.state.live(old).held.is_some() {
-            // It waits for a verdict and is not read; nothing is worth waiting for it.
+            // It waits for a verdict and is not read; nothing is worth waiting for it. Who has waited since before it was
+            // held is passed by: of two the later takes over.
+            if let Some(rival) = self.state.live_mut(old).successor.take() {
+                self.end(rival, End::TakenOver, actions);
+            }
             self.admit(conn, connect, actions);
             return Flow::Continue;
         }
@@ -106,7 +110,7 @@ impl Broker {
             unreachable!("only a CONNECT waits for a session");
         };
         self.admit(conn, &connect, actions);
-        if self.state.is_live(conn) {
+        if self.state.is_live(conn) && !self.state.throttles(conn) {
             actions.push(Action::Resume { conn });
         }
     }

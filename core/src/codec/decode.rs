@@ -296,7 +296,9 @@ enum Frame<'a> {
 #[inline]
 fn frame(bytes: &[u8], bytes_max: u32) -> Result<Frame<'_>, Fault> {
     let Some(header) = FixedHeader::read(bytes)? else {
-        return Ok(Frame::Need(FIXED_HEADER_LEN_MIN.max(bytes.len() + 1)));
+        return Ok(Frame::Need(
+            FIXED_HEADER_LEN_MIN.max(bytes.len().saturating_add(1)),
+        ));
     };
     let len = header.packet_len();
     if len > bytes_max as usize {

@@ -1,5 +1,10 @@
 //! From packets to bytes. [MQTT 5.0, 3]
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "a length that is written was bounded before: at most 268,435,455 bytes and a header"
+)]
+
 use super::{
     DecodeErrorKind as Kind, ack, connect,
     error::{Fault, Sender},

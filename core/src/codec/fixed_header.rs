@@ -29,6 +29,10 @@ impl FixedHeader {
         Self::read_long(bytes)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "an index below 4: shifts of at most 21 bits, lengths of at most 5"
+    )]
     fn read_long(bytes: &[u8]) -> Result<Option<Self>, Fault> {
         let rest = bytes.get(1..).unwrap_or_default();
         let mut remaining = 0;
@@ -49,6 +53,10 @@ impl FixedHeader {
     }
 
     /// The length of the whole packet.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "at most 5 and 268,435,455, which fits 32 bits"
+    )]
     pub(super) const fn packet_len(&self) -> usize {
         self.len + self.remaining
     }

@@ -87,6 +87,8 @@
 //! );
 //! ```
 
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
 mod ack;
 mod check;
 mod connect;

@@ -1,6 +1,11 @@
 //! PUBLISH, with the hot path of every broker: a form is encoded once, and only what differs between receivers is
 //! patched into its copies. [MQTT 5.0, 3.3]
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "lengths of strings, bytes and a few numbers; the caller keeps their sum below 268,435,456"
+)]
+
 use super::{
     DecodeErrorKind as Kind, check,
     error::{Fault, Sender},

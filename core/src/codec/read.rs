@@ -69,6 +69,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A variable byte integer in its shortest form. [MQTT 5.0, 1.5.5] [MQTT-1.5.5-1]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "an index below 4: shifts of at most 21 bits"
+    )]
     pub(super) fn variable(&mut self, field: &'static str) -> Result<u32, Fault> {
         let mut value = 0;
         for index in 0..4 {

@@ -1,5 +1,10 @@
 //! PUBLISH packets in a row that differ in nothing but their payloads, as a publisher of many messages sends them.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "what follows a part of a slice is never longer than the slice, and a run has few packets"
+)]
+
 use crate::packet::{Properties, Publish, QoS, Version};
 use alloc::string::String;
 

@@ -1,5 +1,10 @@
 //! SUBSCRIBE, UNSUBSCRIBE and their acknowledgements. [MQTT 5.0, 3.8 to 3.11]
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "as many codes as filters came in one packet, and a few bytes"
+)]
+
 use super::{
     DecodeErrorKind as Kind, check,
     error::{Fault, Sender},

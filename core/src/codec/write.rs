@@ -3,6 +3,11 @@
 //! A packet is written twice: into a counter, which gives the length that stands in front, and into the buffer. So length
 //! and bytes cannot disagree.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "the sum of lengths that are there in memory"
+)]
+
 use crate::packet::{Properties, Version};
 use alloc::vec::Vec;
 

@@ -2,35 +2,44 @@
 
 use super::{Context, HookSet, Hooks, Notice};
 use crate::broker::{Command, Link};
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::fmt;
 
 /// What hooks ask for during one event.
 #[derive(Debug)]
 pub(crate) struct Orders {
-    list: Vec<Command>,
-    max: usize,
+    list: VecDeque<Command>,
+    /// How many more may be given during this event, because of other orders too.
+    left: u32,
+    max: u32,
 }
 
 impl Orders {
     pub(crate) fn new(max: u32) -> Self {
         Self {
-            list: Vec::new(),
-            max: max as usize,
+            list: VecDeque::new(),
+            left: max,
+            max,
         }
     }
 
-    /// Has `command` carried out after the current event; gives it back if too many are waiting.
+    /// Has `command` carried out after the current event; gives it back if there were too many during this one.
     pub(crate) fn push(&mut self, command: Command) -> Result<(), Command> {
-        if self.list.len() >= self.max {
-            return Err(command);
+        match self.left.checked_sub(1) {
+            Some(left) => self.left = left,
+            None => return Err(command),
         }
-        self.list.push(command);
+        self.list.push_back(command);
         Ok(())
     }
 
-    pub(crate) fn take(&mut self) -> Vec<Command> {
-        core::mem::take(&mut self.list)
+    /// The oldest. When there is none, the next event's may be given.
+    pub(crate) fn take(&mut self) -> Option<Command> {
+        let oldest = self.list.pop_front();
+        if oldest.is_none() {
+            self.left = self.max;
+        }
+        oldest
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -21,7 +21,8 @@ impl<'a> Context<'a> {
     /// Has `command` carried out after the current event, in the order in which hooks give them; its answer is lost.
     ///
     /// # Errors
-    /// Gives it back if [`hook_commands_max`](crate::config::Limits::hook_commands_max) wait already.
+    /// Gives it back if hooks gave [`hook_commands_max`](crate::config::Limits::hook_commands_max) during this event already,
+    /// those because of other orders among them: whoever orders because of what it causes comes to an end.
     pub fn order(&mut self, command: Command) -> Result<(), Command> {
         self.orders.push(command)
     }

@@ -7,6 +7,11 @@
 //! - what is unsubscribed leaves nothing behind;
 //! - the hash seed is never visible: filters are found in an order that depends only on the operations before.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "what is taken off was counted before, and a path has fewer levels than bytes"
+)]
+
 use super::{
     level::{self, Level, Levels},
     member::{Member, Members},

@@ -3,6 +3,11 @@
 //! A level of at most eight bytes, which is nearly every level, becomes one word: it is found, hashed and compared with
 //! a few instructions. The law: two levels are equal exactly if their [`Level`]s are.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "positions within a topic of at most 65,535 bytes, and shifts below 64"
+)]
+
 const ONES: u64 = u64::from_le_bytes([1; 8]);
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 const SLASHES: u64 = u64::from_le_bytes([b'/'; 8]);
@@ -134,6 +139,7 @@ const fn zeros(word: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may fail")]
 mod tests {
     use super::*;
     use alloc::{string::String, vec::Vec};

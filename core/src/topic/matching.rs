@@ -40,7 +40,8 @@ pub fn path_of(filter: &str) -> &str {
 
 /// How many levels a topic name or filter path has; at least 1.
 pub fn depth(topic: &str) -> usize {
-    1 + topic.bytes().filter(|&byte| byte == b'/').count()
+    let slashes = topic.bytes().filter(|&byte| byte == b'/').count();
+    slashes.saturating_add(1)
 }
 
 /// Whether a topic name or filter path has more than `levels_max` levels. Costs nothing for a topic with fewer bytes.

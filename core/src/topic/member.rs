@@ -1,5 +1,11 @@
 //! The subscribers of one topic filter, dense, so that a fan-out reads them like an array.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a position comes from the list it is used on"
+)]
+
 use crate::packet::QoS;
 use alloc::{boxed::Box, vec::Vec};
 use foldhash::fast::FixedState;

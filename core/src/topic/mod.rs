@@ -1,5 +1,7 @@
 //! Topic names, topic filters, how they match, and the index of subscriptions. [MQTT 5.0, 4.7]
 
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
 mod error;
 mod filter;
 mod index;

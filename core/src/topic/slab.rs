@@ -1,5 +1,11 @@
 //! Values under dense numbers that are used again.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a number comes from the slab it is used on, which frees each once"
+)]
+
 use alloc::vec::Vec;
 use core::{
     mem,

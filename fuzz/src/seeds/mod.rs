@@ -4,8 +4,11 @@
 
 mod broker;
 mod client;
+mod pipeline;
 mod server;
+mod simulation;
 mod topics;
+mod wheel;
 
 /// One file of the corpus.
 pub struct Seed {
@@ -20,5 +23,9 @@ pub struct Seed {
 /// All seeds of all targets.
 pub fn seeds() -> Vec<Seed> {
     let all = client::seeds().into_iter().chain(server::seeds());
-    all.chain(topics::seeds()).chain(broker::seeds()).collect()
+    let all = all.chain(topics::seeds()).chain(broker::seeds());
+    all.chain(simulation::seeds())
+        .chain(wheel::seeds())
+        .chain(pipeline::seeds())
+        .collect()
 }

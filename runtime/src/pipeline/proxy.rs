@@ -81,6 +81,10 @@ impl Proxy {
 
 /// How many bytes certainly belong to the header beside these; 0 if it is whole.
 fn missing(header: &[u8]) -> Result<usize, Fault> {
+    if header.is_empty() {
+        // It is of either version, and the shortest of version 1 is shorter than what version 2 begins with.
+        return Ok(1);
+    }
     let is_v2 = v2::PROTOCOL_PREFIX.starts_with(&header[..header.len().min(12)]);
     if is_v2 {
         let Some(length) = header.get(14..16) else {
@@ -146,15 +150,21 @@ mod tests {
         Proxy::new(&Proxies::new([]), None)
     }
 
-    /// What becomes of bytes that come one by one: the address, and what is left for the next layer.
+    /// What becomes of bytes, one by one as in one piece: the address, and what is left for the next layer.
     fn told(bytes: &[u8]) -> Result<(Option<SocketAddr>, Vec<u8>), &'static str> {
+        let whole = told_in(bytes, bytes.len().max(1));
+        assert_eq!(told_in(bytes, 1), whole);
+        whole
+    }
+
+    fn told_in(bytes: &[u8], len: usize) -> Result<(Option<SocketAddr>, Vec<u8>), &'static str> {
         let mut proxy = trusting();
-        for at in 0..bytes.len() {
-            let mut one = [bytes[at]];
-            let mut input = &mut one[..];
+        for (number, piece) in bytes.chunks(len).enumerate() {
+            let mut piece = piece.to_vec();
+            let mut input = &mut piece[..];
             if let Some(remote) = proxy.receive(&mut input).map_err(|fault| fault.what)? {
                 let mut rest = input.to_vec();
-                rest.extend_from_slice(&bytes[at + 1..]);
+                rest.extend(bytes.iter().skip((number + 1) * len));
                 return Ok((remote, rest));
             }
         }
@@ -179,8 +189,8 @@ mod tests {
         assert_eq!((from, &rest[..]), (remote("192.0.2.7:4711"), &b"abc"[..]));
         let (from, _) = told(b"PROXY TCP6 2001:db8::7 2001:db8::1 4711 1883\r\n").unwrap();
         assert_eq!(from, remote("[2001:db8::7]:4711"));
-        let (from, _) = told(b"PROXY UNKNOWN\r\n").unwrap();
-        assert_eq!(from, None);
+        let (from, rest) = told(b"PROXY UNKNOWN\r\nabc").unwrap();
+        assert_eq!((from, &rest[..]), (None, &b"abc"[..]));
     }
 
     #[test]

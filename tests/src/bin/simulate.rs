@@ -1,8 +1,8 @@
 //! `cargo xtask simulate`: repeats one seed with its trace, runs a range of seeds, or explores for some minutes.
 
-use sanderling_tests::sim::{Failure, Plan, Tally, run, run_traced, shrink};
+use sanderling_tests::sim::{Chances, Failure, Plan, Tally, lost, page, run, run_traced, shrink};
 use std::{
-    env,
+    env, fs,
     io::Write,
     ops::Range,
     panic,
@@ -11,11 +11,17 @@ use std::{
 };
 
 const USAGE: &str = "\
-simulate --seed N          one seed; a failure is made short and told in full
-simulate --seeds A..B      all seeds from A to B - 1
-simulate --first A..B      the same, until one fails
-simulate --minutes M       fresh seeds, until one fails or the time is over
+simulate --seed N            one seed; a failure is made short and told in full
+simulate --seeds A..B        all seeds from A to B - 1
+simulate --first A..B        the same, until one fails
+simulate --minutes M         fresh seeds, until one fails or the time is over
+simulate --hashes A..B       a number for all that happens in these seeds, whatever the chances
+simulate --grid FILE         the seeds that are always run, compared with a page that counts what meets what
+simulate --write-grid FILE   the same, to write that page
 ";
+
+/// The seeds that are always run.
+const ALWAYS: Range<u64> = 0..10_000;
 
 /// Runs that making a failure short may take.
 const SHRINK_RUNS_MAX: usize = 3000;
@@ -29,13 +35,16 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        ["--seed", seed] => number(seed).map(|seed| explore(seed..seed + 1, None)),
-        ["--seeds", range] => seeds(range).map(|range| explore(range, None)),
+        ["--seed", seed] => number(seed).map(|seed| explore(seed..seed + 1, None).is_ok()),
+        ["--seeds", range] => seeds(range).map(|range| explore(range, None).is_ok()),
         ["--first", range] => seeds(range).map(first_failure),
         ["--minutes", minutes] => number(minutes).map(|minutes| {
             let time = Duration::from_secs(minutes * 60);
-            explore(fresh_seed()..u64::MAX, Some(time))
+            explore(fresh_seed()..u64::MAX, Some(time)).is_ok()
         }),
+        ["--hashes", range] => seeds(range).map(hashes),
+        ["--grid", file] => compare_grid(file),
+        ["--write-grid", file] => write_grid(file),
         _ => Err(format!("{arguments:?} is no command. These are:\n{USAGE}")),
     };
     match outcome {
@@ -67,15 +76,61 @@ fn fresh_seed() -> u64 {
 
 /// Tells the first failure in a line. False if there is one.
 fn first_failure(mut seeds: Range<u64>) -> bool {
-    let failure = seeds.find_map(|seed| run(&Plan::of(seed), 0).err());
+    let failure = seeds.find_map(|seed| run(&Plan::of(seed), Chances::default()).err());
     if let Some(failure) = &failure {
         println!("{failure}");
     }
     failure.is_none()
 }
 
-/// Runs seeds one after the other. False if one fails.
-fn explore(seeds: Range<u64>, time: Option<Duration>) -> bool {
+/// Prints a line that must be the same wherever it is printed. False if a seed fails, or does not decide everything.
+fn hashes(seeds: Range<u64>) -> bool {
+    let otherwise = Chances {
+        hash_seed: 77,
+        wall_ms: 10 * 366 * 24 * 3600 * 1000,
+    };
+    let mut all = 0_u64;
+    for seed in seeds.clone() {
+        let plan = Plan::of(seed);
+        let runs = [Chances::default(), Chances::default(), otherwise];
+        let hashes = runs.map(|chances| run(&plan, chances).map(|outcome| outcome.trace_hash));
+        let [Ok(first), Ok(again), Ok(otherwise)] = hashes else {
+            println!("seed {seed} fails");
+            return false;
+        };
+        if first != again || first != otherwise {
+            println!("seed {seed} gives {first:016x}, then {again:016x}, then {otherwise:016x}");
+            return false;
+        }
+        all = all.rotate_left(1) ^ first;
+    }
+    println!("seeds {}..{}: {all:016x}", seeds.start, seeds.end);
+    true
+}
+
+fn compare_grid(file: &str) -> Result<bool, String> {
+    let known = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
+    let Ok(tally) = explore(ALWAYS, None) else {
+        return Ok(false);
+    };
+    let lost = lost(&known, &tally);
+    lost.iter().for_each(|lost| println!("FAILED: {lost}"));
+    Ok(lost.is_empty())
+}
+
+fn write_grid(file: &str) -> Result<bool, String> {
+    let Ok(tally) = explore(ALWAYS, None) else {
+        return Ok(false);
+    };
+    fs::write(file, page(&tally)).map_err(|error| format!("{file}: {error}"))?;
+    Ok(true)
+}
+
+/// Runs seeds one after the other, and tells what was seen and what failed.
+///
+/// # Errors
+/// How many seeds failed.
+fn explore(seeds: Range<u64>, time: Option<Duration>) -> Result<Tally, usize> {
     let began = Instant::now();
     let mut told = began;
     let mut tally = Tally::default();
@@ -85,7 +140,7 @@ fn explore(seeds: Range<u64>, time: Option<Duration>) -> bool {
         if time.is_some_and(|time| began.elapsed() >= time) {
             break;
         }
-        match run(&Plan::of(seed), 0) {
+        match run(&Plan::of(seed), Chances::default()) {
             Ok(outcome) => tally.add(&outcome.tally),
             Err(failure) => {
                 println!("\r{failure}");
@@ -113,7 +168,7 @@ fn explore(seeds: Range<u64>, time: Option<Duration>) -> bool {
         println!("never checked: {}", vacuous.join(", "));
     }
     let Some(first) = failures.first() else {
-        return true;
+        return Ok(tally);
     };
     let seeds: Vec<_> = failures
         .iter()
@@ -121,7 +176,7 @@ fn explore(seeds: Range<u64>, time: Option<Duration>) -> bool {
         .collect();
     println!("\nFAILED: {}", seeds.join(", "));
     tell(first);
-    false
+    Err(failures.len())
 }
 
 /// Makes a failure short and tells it.
@@ -134,7 +189,7 @@ fn tell(failure: &Failure) {
         short.steps().len(),
         plan.steps().len()
     );
-    match run_traced(&short, 0) {
+    match run_traced(&short, Chances::default()) {
         Err(failure) => println!("{failure}"),
         Ok(_) => println!("the short list does not fail; the seed does"),
     }

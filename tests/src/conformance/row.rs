@@ -1,6 +1,6 @@
 //! The rows of `core/tests/codec_malformed.txt`, sent to a whole broker: what it answers, and that it closes.
 
-use crate::story::{Direct, Manner, Peer, Received, Settings, World};
+use crate::story::{Peer, Received, World};
 use sanderling_core::{
     codec::{DecodeLimits, Decoded, FromServer},
     packet::{ServerPacket, Version},
@@ -92,31 +92,30 @@ impl Row {
     }
 
     /// Sends the row to a broker, which must close the connection. In 5.0 it may say why in CONNACK, and must in
-    /// DISCONNECT; before 5.0 it says nothing, but that it does not know the protocol.
+    /// DISCONNECT; before 5.0 it says nothing, but that it does not know the protocol. Returns what it said.
     ///
     /// # Errors
     /// What it did instead.
-    pub fn send(&self) -> Result<(), String> {
-        let mut world = Direct::new(&Settings::default(), Manner::Prompt, 1);
+    pub fn send(&self, world: &mut dyn World) -> Result<Vec<u8>, String> {
         let peer = world.open();
         let mut decoder = FromServer::new(self.version, LIMITS);
         if self.stage == Stage::Client {
             world.send(peer, connect(self.version));
-            let (connack, _) = receive(&mut world, peer);
-            let accepted = matches!(
-                decoder.decode(&connack),
-                Ok(Decoded::Packet { packet: ServerPacket::ConnAck(connack), .. }) if !connack.reason.is_error()
-            );
-            assert!(accepted, "a sound CONNECT is accepted");
+            join(world, peer, &mut decoder);
         } else if self.reason == UNSUPPORTED_PROTOCOL {
             decoder = FromServer::new(Version::V311, LIMITS);
         }
         world.send(peer, &self.bytes);
-        let (bytes, is_closed) = receive(&mut world, peer);
+        let (bytes, is_closed) = receive(world, peer);
         if !is_closed {
             return Err(self.wrong("the connection is not closed"));
         }
-        match decoder.decode(&bytes) {
+        self.judge_all(&mut decoder, &bytes)?;
+        Ok(bytes)
+    }
+
+    fn judge_all(&self, decoder: &mut FromServer, bytes: &[u8]) -> Result<(), String> {
+        match decoder.decode(bytes) {
             _ if bytes.is_empty() => match self.says_why_at_most() {
                 Answer::Must => Err(self.wrong("nothing is said")),
                 Answer::May | Answer::MustNot => Ok(()),
@@ -169,8 +168,26 @@ fn connect(version: Version) -> &'static [u8] {
     }
 }
 
+/// Receives the CONNACK of a client that may come in.
+fn join(world: &mut dyn World, peer: Peer, decoder: &mut FromServer) {
+    world.settle();
+    let mut bytes = Vec::new();
+    loop {
+        match decoder.decode(&bytes) {
+            Ok(Decoded::Packet {
+                packet: ServerPacket::ConnAck(connack),
+                ..
+            }) if !connack.reason.is_error() => return,
+            Ok(Decoded::Need(_)) => {}
+            other => panic!("a sound CONNECT is answered with {other:?}"),
+        }
+        let received = world.receive(peer, &mut bytes);
+        assert_eq!(received, Received::Bytes, "a sound CONNECT is accepted");
+    }
+}
+
 /// All that the client is sent, and whether its connection is closed then.
-fn receive(world: &mut Direct, peer: Peer) -> (Vec<u8>, bool) {
+fn receive(world: &mut dyn World, peer: Peer) -> (Vec<u8>, bool) {
     world.settle();
     let mut bytes = Vec::new();
     loop {
@@ -185,6 +202,11 @@ fn receive(world: &mut Direct, peer: Peer) -> (Vec<u8>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::story::{Direct, Manner, Settings};
+
+    fn direct() -> Direct {
+        Direct::new(&Settings::default(), Manner::Prompt, 1)
+    }
 
     fn row(line: &str) -> Row {
         Row::parse(line).unwrap().remove(0)
@@ -193,17 +215,27 @@ mod tests {
     #[test]
     fn a_broker_that_answers_otherwise_is_noticed() {
         let sound = row("5.0 | client | 81 | MQTT-2.1.3-1 | PINGREQ with flags | C1 00");
-        assert_eq!(sound.send(), Ok(()));
+        assert!(sound.send(&mut direct()).is_ok());
         let other_reason = Row {
             reason: 0x82,
             ..sound.clone()
         };
-        assert!(other_reason.send().unwrap_err().ends_with("0x81"));
+        assert!(
+            other_reason
+                .send(&mut direct())
+                .unwrap_err()
+                .ends_with("0x81")
+        );
         let legal = Row {
             bytes: vec![0xC0, 0],
             ..sound
         };
-        assert!(legal.send().unwrap_err().ends_with("not closed"));
+        assert!(
+            legal
+                .send(&mut direct())
+                .unwrap_err()
+                .ends_with("not closed")
+        );
     }
 
     #[test]

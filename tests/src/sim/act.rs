@@ -4,14 +4,16 @@ use super::{
     client::acknowledgement,
     dice::Dice,
     network::Phase,
+    orders,
     packets::{self, ConnectForm},
     plan::{Kind, Step},
+    settings,
     world::{Judged, World},
 };
 use sanderling_core::{
-    broker::{CloseCause, Command, Event, Publication},
-    hooks::Verdict,
-    packet::{PacketType, PropertiesBuf, QoS},
+    broker::{CloseCause, Command, Event, Fault, Lag, Layer},
+    hooks::{AuthRuling, Verdict},
+    packet::{PacketType, QoS, Version},
     reason::ReasonCode,
     time::Instant,
 };
@@ -31,11 +33,14 @@ impl World {
             Kind::Ping => self.say(client, &[0xC0, 0x00]),
             Kind::Acknowledge => self.acknowledge(client),
             Kind::Confuse => self.confuse(client),
+            Kind::Authenticate => self.authenticate(client),
             Kind::Disconnect => self.disconnect(client),
             Kind::Close => self.lose(client, "close", CloseCause::PeerClosed)?,
             Kind::Reset => self.lose(client, "reset", CloseCause::Failed)?,
             Kind::Abandon => self.abandon(client),
             Kind::Garbage => self.garbage(client),
+            Kind::Fault => self.layer_fault(client)?,
+            Kind::Lag => self.lag(client)?,
             Kind::Arrive => self.arrive_some(client)?,
             Kind::Flush => self.flush_some(client)?,
             Kind::Stall => self.stall(client),
@@ -47,13 +52,18 @@ impl World {
                 self.timer = None;
                 self.report(&Event::TimerFired)?;
             }
-            Kind::Order => self.order()?,
+            Kind::Order => self.order(client)?,
             Kind::Statistics => {
                 let request = self.request();
                 self.report(&Event::Ordered {
                     request,
                     command: Command::Statistics,
                 })?;
+            }
+            Kind::Drained => self.drain_at_last()?,
+            Kind::Restart => {
+                let config = settings::draw(&mut self.dice);
+                self.restart(config);
             }
             Kind::Drain => {
                 let request = self.request();
@@ -94,9 +104,7 @@ impl World {
             match self.dice.below(10) {
                 0..6 => return Ok(()),
                 6 | 7 => self.close(place, CloseCause::PeerClosed)?,
-                _ => self
-                    .tally
-                    .sometimes("a client leaves a half-open connection"),
+                _ => self.fault(client, "duplicate"),
             }
         }
         let is_lazy = self.dice.chance(persona.lazy);
@@ -220,6 +228,16 @@ impl World {
         self.say(client, &bytes);
     }
 
+    /// AUTH, hardly ever out of turn.
+    fn authenticate(&mut self, client: usize) {
+        let speaker = &mut self.clients[client];
+        let is_able = speaker.persona.version == Version::V5 && speaker.persona.authenticates > 1;
+        if is_able && (speaker.may_authenticate() || self.dice.chance(5)) {
+            let bytes = speaker.authenticates();
+            self.say(client, &bytes);
+        }
+    }
+
     fn disconnect(&mut self, client: usize) {
         let version = self.clients[client].persona.version;
         let bytes = packets::disconnect(&mut self.dice, version);
@@ -236,6 +254,7 @@ impl World {
 
     fn abandon(&mut self, client: usize) {
         if let Some(place) = self.line(client) {
+            self.fault(client, "half-open");
             self.conns[place].is_stalled = true;
             self.clients[client].leaves();
         }
@@ -248,6 +267,40 @@ impl World {
             let bytes = packets::garbage(&mut self.dice, &persona);
             self.say(client, &bytes);
         }
+    }
+
+    /// TLS or WebSocket find something wrong, before or after MQTT has begun.
+    fn layer_fault(&mut self, client: usize) -> Judged {
+        let Some(place) = self.line(client) else {
+            return Ok(());
+        };
+        if std::mem::replace(&mut self.conns[place].is_malformed, true) {
+            return Ok(());
+        }
+        self.fault(client, "layer fault");
+        let fault = Fault {
+            layer: self.dice.one(&[Layer::Proxy, Layer::Tls, Layer::WebSocket]),
+            what: "simulated",
+        };
+        let conn = self.conns[place].id;
+        self.report(&Event::Faulted { conn, fault })
+    }
+
+    /// The driver finds that a peer is too slow: it has begun a packet, or takes nothing.
+    fn lag(&mut self, client: usize) -> Judged {
+        let Some(place) = self.line(client) else {
+            return Ok(());
+        };
+        let conn = &self.conns[place];
+        let lag = match (conn.inbound.is_empty(), conn.outbound.is_empty()) {
+            _ if conn.phase != Phase::Open => return Ok(()),
+            (_, false) => Lag::Output,
+            (false, true) if !conn.is_held => Lag::Packet,
+            _ => return Ok(()),
+        };
+        let conn = conn.id;
+        self.fault(client, "lag");
+        self.report(&Event::Lagged { conn, lag })
     }
 
     /// Any open connection, preferably one of this client.
@@ -270,6 +323,7 @@ impl World {
             let state = self.model.state_of(self.conns[place].id);
             self.tally.fault("split", state);
         }
+        self.progress(place)?;
         self.arrive(place, count)?;
         Ok(())
     }
@@ -284,6 +338,17 @@ impl World {
         let all = self.conns[place].outbound.len();
         let count = self.dice.one(&[1, 5, all / 2, all, all]);
         self.flush(place, count)?;
+        Ok(())
+    }
+
+    /// The driver has read all of a connection whose session is about to go, and says so.
+    fn drain_at_last(&mut self) -> Judged {
+        let pending = |conn: &super::network::Conn| conn.is_to_drain && conn.drains_later;
+        let Some(place) = self.conns.iter().position(pending) else {
+            return Ok(());
+        };
+        self.conns[place].drains_later = false;
+        self.drain(place)?;
         Ok(())
     }
 
@@ -307,22 +372,29 @@ impl World {
         if tickets.is_empty() {
             return Ok(());
         }
-        let ticket = tickets[self.dice.below(tickets.len())];
+        // What is long settled is about connections that are gone.
+        let oldest = tickets.len().saturating_sub(4);
+        let (ticket, about) = tickets[oldest + self.dice.below(tickets.len() - oldest)];
         if again {
-            let states: Vec<_> = self
-                .conns
-                .iter()
-                .filter(|conn| conn.phase == Phase::Open)
-                .collect();
-            if let Some(conn) = states.first() {
-                let state = self.model.state_of(conn.id);
-                self.tally.fault("late verdict", state);
-            }
+            let state = self.model.state_of(about);
+            self.tally.fault("late verdict", state);
         }
-        let verdict = match self.dice.below(10) {
+        let verdict = match self.dice.below(13) {
             0..6 => Verdict::Permit,
+            10 => Verdict::Authenticate(AuthRuling::Ask),
+            11 => Verdict::Authenticate(match self.dice.below(3) {
+                0 => AuthRuling::Continue(b"more".to_vec()),
+                1 => AuthRuling::Succeed(Some(b"done".to_vec())),
+                _ => AuthRuling::UnknownMethod,
+            }),
             6 => Verdict::Refuse(ReasonCode::NOT_AUTHORIZED),
             7 => Verdict::Refuse(ReasonCode::SUCCESS),
+            12 => {
+                self.orders += 1;
+                let text = format!("v{};", self.orders);
+                let other = orders::publication(&mut self.dice, text, self.plan.shares);
+                Verdict::Replace(Box::new(other))
+            }
             _ => Verdict::Grant(vec![
                 Ok(packets::any_qos(&mut self.dice)),
                 Err(ReasonCode::NOT_AUTHORIZED),
@@ -340,12 +412,12 @@ impl World {
             .magnitude(30 * DAY_MS)
             .min(self.dice.magnitude(30 * DAY_MS));
         let pauses = self.dice.chance(20);
-        self.time_passes();
+        self.time_passes(if pauses { "leap" } else { "time" });
         self.close_ordered(false)?;
         self.sleep(self.now_ms + time_ms, pauses)
     }
 
-    fn time_passes(&mut self) {
+    fn time_passes(&mut self, how: &'static str) {
         let open: Vec<_> = self
             .conns
             .iter()
@@ -354,7 +426,7 @@ impl World {
             .collect();
         for id in open {
             let state = self.model.state_of(id);
-            self.tally.fault("time", state);
+            self.tally.fault(how, state);
         }
     }
 
@@ -382,29 +454,19 @@ impl World {
         if at.as_millis() > self.now_ms + 60 * DAY_MS {
             return Ok(());
         }
-        self.time_passes();
+        self.time_passes("time");
         let beside = self.dice.one(&[0, 1, 2, 3]);
         self.now_ms = self.now_ms.max((at.as_millis() + beside).saturating_sub(3));
         Ok(())
     }
 
-    /// The program around the broker publishes.
-    fn order(&mut self) -> Judged {
+    /// The program around the broker publishes, subscribes for a client, ends something.
+    fn order(&mut self, client: usize) -> Judged {
         self.orders += 1;
-        let payload = format!("o{};", self.orders).into_bytes();
-        let mut properties = packets::message_properties(&mut self.dice);
-        if self.dice.chance(70) {
-            properties = PropertiesBuf::new();
-        }
-        let publication = Publication {
-            topic: packets::any_topic(&mut self.dice, self.plan.shares).into(),
-            payload: payload.into(),
-            qos: packets::any_qos(&mut self.dice),
-            retain: self.dice.chance(20),
-            properties,
-        };
+        let text = format!("o{};", self.orders);
+        let client_id = self.clients[client].persona.client_id;
+        let command = orders::command(&mut self.dice, client_id, text, self.plan.shares);
         let request = self.request();
-        let command = Command::Publish(Box::new(publication));
         self.report(&Event::Ordered { request, command })?;
         Ok(())
     }

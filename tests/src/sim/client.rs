@@ -3,6 +3,7 @@
 use super::{
     packets,
     plan::{Acks, Persona},
+    policy::METHOD,
     wire::Out,
 };
 use sanderling_core::{
@@ -23,6 +24,10 @@ pub(super) struct Client {
     /// QoS 1 and 2 messages that are not through, by packet identifier, with their place in the order of sending.
     outstanding: BTreeMap<u16, Outstanding>,
     sent: u64,
+    /// Steps of authentications; makes each say something else.
+    steps: u64,
+    /// It was asked for more.
+    owes_step: bool,
     /// Acknowledgements put off.
     pub(super) owes: VecDeque<(PacketType, u16)>,
 }
@@ -44,6 +49,8 @@ impl Client {
             last_id: 0,
             outstanding: BTreeMap::new(),
             sent: 0,
+            steps: 0,
+            owes_step: false,
             owes: VecDeque::new(),
         }
     }
@@ -81,6 +88,7 @@ impl Client {
         self.conn = Some(conn);
         self.is_connected = false;
         self.owes.clear();
+        self.owes_step = false;
     }
 
     /// Its connection is over.
@@ -100,6 +108,15 @@ impl Client {
             } if *reason == ReasonCode::SUCCESS => {
                 self.is_connected = true;
                 says = self.takes_up(*session_present);
+            }
+            Out::Auth {
+                reason: ReasonCode::CONTINUE_AUTHENTICATION,
+                ..
+            } => {
+                self.owes_step = true;
+                if self.persona.acks == Acks::AtOnce {
+                    says = self.authenticates();
+                }
             }
             Out::Publish(delivery) => match (delivery.qos, delivery.packet_id) {
                 (QoS::AtLeastOnce, Some(id)) => self.owes.push_back((PacketType::PubAck, id)),
@@ -134,6 +151,21 @@ impl Client {
             says.extend(self.acknowledges(usize::MAX));
         }
         says
+    }
+
+    /// Goes on with an authentication, or authenticates again.
+    pub(super) fn authenticates(&mut self) -> Vec<u8> {
+        self.steps += 1;
+        let reason = match std::mem::take(&mut self.owes_step) {
+            true => ReasonCode::CONTINUE_AUTHENTICATION,
+            false => ReasonCode::RE_AUTHENTICATE,
+        };
+        packets::auth(reason, METHOD, format!("step {}", self.steps).as_bytes())
+    }
+
+    /// True if it would be in turn.
+    pub(super) fn may_authenticate(&self) -> bool {
+        self.owes_step || self.is_connected
     }
 
     /// Sends up to `count` of the acknowledgements put off.

@@ -16,6 +16,8 @@ use sanderling_core::{
 
 /// Rounds of healing, each with some time, after which nothing may be owed.
 const ROUNDS_MAX: usize = 64;
+/// As much as a CONNECT that wants a clean start is long.
+const CONNECT_BYTES: u32 = 40;
 const YEAR_MS: u64 = 366 * 24 * 3600 * 1000;
 
 impl World {
@@ -26,7 +28,7 @@ impl World {
         for place in 0..self.conns.len() {
             self.close(place, CloseCause::Failed)?;
         }
-        for ticket in std::mem::take(&mut self.questions) {
+        for (ticket, _) in std::mem::take(&mut self.questions) {
             self.report(&Event::Ruled {
                 ticket,
                 verdict: Verdict::Permit,
@@ -42,6 +44,10 @@ impl World {
             self.bring_back(&client_id)?;
         }
         self.drain_queues()?;
+        if self.best_listener().1 < CONNECT_BYTES {
+            // Who had a session came with a certificate or by another configuration, and cannot come back without.
+            return Ok(());
+        }
         self.leave_nothing()
     }
 

@@ -13,9 +13,12 @@
 mod act;
 mod client;
 mod dice;
+mod fuzz;
+mod grid;
 mod heal;
 mod model;
 mod network;
+mod orders;
 mod packets;
 mod plan;
 mod policy;
@@ -27,7 +30,10 @@ mod trace;
 mod wire;
 mod world;
 
+pub use fuzz::judge;
+pub use grid::{lost, page};
 pub use plan::{Plan, Step};
 pub use run::{Failure, Outcome, run, run_traced};
 pub use shrink::shrink;
 pub use tally::{FAULTS, INVARIANTS, STATES, Tally};
+pub use world::Chances;

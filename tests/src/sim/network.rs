@@ -7,13 +7,17 @@ use super::{
     world::{Judged, World},
 };
 use sanderling_core::{
-    broker::{Close, CloseCause, Event, Link, Stage},
+    broker::{Close, CloseCause, Event, Identity, Link, Stage},
     codec::{DecodeLimits, Decoded, FromClient, FromServer},
     id::ConnId,
 };
+use std::sync::Arc;
 
 /// Turns of the network and the timer in one step, after which it is taken for a loop.
 const ROUNDS_MAX: usize = 20_000;
+
+/// Numbers of listeners that connections come in through; some do nothing differently.
+const LISTENERS: u16 = 4;
 
 /// Whoever reads what the broker sends takes everything.
 pub(super) const UNLIMITED: DecodeLimits = DecodeLimits {
@@ -25,6 +29,8 @@ pub(super) const UNLIMITED: DecodeLimits = DecodeLimits {
 #[derive(Debug)]
 pub(super) struct Conn {
     pub(super) id: ConnId,
+    /// What the driver gave it; tells it from all others.
+    pub(super) entropy: [u8; 16],
     pub(super) client: usize,
     pub(super) decoder: FromClient,
     /// Decodes for the model what the broker sends, at once.
@@ -42,7 +48,11 @@ pub(super) struct Conn {
     pub(super) is_held: bool,
     /// What has arrived is to be read before anything else, and that is to be reported.
     pub(super) is_to_drain: bool,
+    /// The driver has other things to do first.
+    pub(super) drains_later: bool,
     pub(super) is_malformed: bool,
+    /// The layer that is at work.
+    pub(super) stage: Stage,
     /// Bytes move only in steps of their own.
     pub(super) is_lazy: bool,
     /// The network takes nothing from the broker.
@@ -69,11 +79,17 @@ impl World {
                 generation: 0,
             }
         });
-        let limits = &self.plan.config.limits;
+        let listener = self.any_listener();
+        let stage = self.first_stage();
+        let limits = self.model.config.limits_of(listener);
         let place = self.conns.len();
         let is_leaky = self.dice.chance(20);
+        let mut entropy = [0; 16];
+        entropy[..8].copy_from_slice(&self.dice.roll().to_le_bytes());
+        entropy[8..].copy_from_slice(&(place as u64).to_le_bytes());
         self.conns.push(Conn {
             id,
+            entropy,
             client,
             decoder: FromClient::new(DecodeLimits {
                 first_packet_bytes_max: limits.connect_packet_bytes_max,
@@ -87,23 +103,89 @@ impl World {
             received: Vec::new(),
             is_held: false,
             is_to_drain: false,
+            drains_later: false,
             is_malformed: false,
+            stage,
             is_lazy,
             is_stalled: false,
             is_leaky,
             phase: Phase::Open,
         });
-        let mut entropy = [0; 16];
-        entropy[..8].copy_from_slice(&self.dice.roll().to_le_bytes());
-        entropy[8..].copy_from_slice(&(place as u64).to_le_bytes());
-        let link = Link::new(0, None, entropy);
-        self.report(&Event::Opened {
-            conn: id,
-            link,
-            stage: Stage::Connect,
-        })?;
+        let link = Link::new(listener, None, entropy);
+        let conn = id;
+        self.report(&Event::Opened { conn, link, stage })?;
         self.clients[client].connects(place);
         Ok(place)
+    }
+
+    /// Any listener, or when all is to go well, the one that lets in most.
+    fn any_listener(&mut self) -> u16 {
+        if self.is_healing {
+            return self.best_listener().0;
+        }
+        self.dice.below(LISTENERS.into()) as u16
+    }
+
+    /// The listener that lets in the longest CONNECT of somebody who gives a user name, and how long that may be.
+    pub(super) fn best_listener(&self) -> (u16, u32) {
+        let config = &self.model.config;
+        let longest = |listener| {
+            let own = config.listener(listener);
+            let is_open = own.is_none_or(|own| own.anonymous) || self.plan.rates.sets > 0;
+            let bytes = config.limits_of(listener).connect_packet_bytes_max;
+            (listener, if is_open { bytes } else { 0 })
+        };
+        let all = (0..LISTENERS).map(longest);
+        all.max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
+    }
+
+    /// Most connections speak MQTT at once.
+    fn first_stage(&mut self) -> Stage {
+        if self.is_healing || !self.dice.chance(self.plan.layers) {
+            return Stage::Connect;
+        }
+        self.dice
+            .one(&[Stage::Proxy, Stage::Proxy, Stage::Tls, Stage::Upgrade])
+    }
+
+    /// A layer below MQTT has done its part.
+    pub(super) fn progress(&mut self, place: usize) -> Judged<bool> {
+        let Conn {
+            id: conn,
+            phase,
+            stage: before,
+            ..
+        } = self.conns[place];
+        if phase == Phase::Closed || before == Stage::Connect || self.conns[place].is_malformed {
+            return Ok(false);
+        }
+        let later = [Stage::Tls, Stage::Upgrade, Stage::Connect];
+        let later: Vec<_> = later.into_iter().filter(|stage| *stage > before).collect();
+        let stage = self.dice.one(&later);
+        if before == Stage::Tls && self.dice.chance(50) {
+            let names = ["of a certificate", "of a certificate", "no\0string"];
+            let username = self.dice.chance(60).then(|| self.dice.one(&names).into());
+            let certificate = Default::default();
+            let identity = Identity {
+                username,
+                certificate,
+            };
+            let identity = Arc::new(identity);
+            self.report(&Event::Identified { conn, identity })?;
+        }
+        self.conns[place].stage = stage;
+        if before == Stage::Proxy {
+            let proxied = ([10, 0, 0, 1], 1883).into();
+            let remote = self.dice.chance(80).then_some(proxied);
+            self.report(&Event::Announced {
+                conn,
+                remote,
+                stage,
+            })?;
+        } else {
+            self.report(&Event::Progressed { conn, stage })?;
+        }
+        Ok(true)
     }
 
     /// The end of a connection is reported.
@@ -131,12 +213,12 @@ impl World {
     }
 
     /// Reads what has arrived on a connection whose session is about to go, and reports that.
-    fn drain(&mut self, place: usize) -> Judged<bool> {
-        if !std::mem::take(&mut self.conns[place].is_to_drain)
-            || self.conns[place].phase == Phase::Closed
-        {
+    pub(super) fn drain(&mut self, place: usize) -> Judged<bool> {
+        let conn = &mut self.conns[place];
+        if !conn.is_to_drain || conn.drains_later || conn.phase == Phase::Closed {
             return Ok(false);
         }
+        conn.is_to_drain = false;
         self.read(place)?;
         let conn = self.conns[place].id;
         if self.conns[place].phase != Phase::Closed {
@@ -163,7 +245,8 @@ impl World {
                 Phase::Ordered(_) => conn.is_leaky,
                 Phase::Closed => false,
             };
-            if !reports || conn.is_held || conn.is_malformed || conn.inbound.is_empty() {
+            let is_silent = conn.is_held || conn.is_malformed || conn.stage != Stage::Connect;
+            if !reports || is_silent || conn.inbound.is_empty() {
                 return Ok(progress);
             }
             let id = conn.id;
@@ -260,9 +343,13 @@ impl World {
 
     /// Everything that moves by itself does, until nothing is left to do.
     pub(super) fn settle(&mut self) -> Judged {
+        // Whom the driver looks at first is its choice.
+        let first = self.dice.below(self.conns.len().max(1));
         for _ in 0..ROUNDS_MAX {
             let mut progress = false;
-            for place in 0..self.conns.len() {
+            let count = self.conns.len();
+            for number in 0..count {
+                let place = (first + number) % count;
                 let conn = &self.conns[place];
                 if conn.phase == Phase::Closed {
                     continue;
@@ -271,6 +358,9 @@ impl World {
                 let conn = &self.conns[place];
                 let (lazy, stalled) = (conn.is_lazy, conn.is_stalled);
                 let count = if lazy { 0 } else { usize::MAX };
+                if !lazy {
+                    progress |= self.progress(place)?;
+                }
                 progress |= self.arrive(place, count)?;
                 if !lazy && !stalled {
                     progress |= self.flush(place, usize::MAX)?;

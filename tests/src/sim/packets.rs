@@ -1,6 +1,6 @@
 //! What clients say: packets drawn from small alphabets, so that everything meets everything.
 
-use super::{dice::Dice, plan::Persona};
+use super::{dice::Dice, plan::Persona, policy::METHOD};
 use sanderling_core::{
     packet::{
         Ack, Auth, ClientPacket, Connect, Disconnect, PacketId, PacketType, Properties,
@@ -36,7 +36,11 @@ pub(super) struct ConnectForm {
     pub(super) receive_maximum: Option<u16>,
     pub(super) packet_bytes_max: Option<u32>,
     pub(super) alias_maximum: Option<u16>,
-    pub(super) authenticates: bool,
+    pub(super) username: Option<&'static str>,
+    /// The method of authentication it names.
+    pub(super) method: Option<&'static str>,
+    pub(super) wants_reasons: Option<bool>,
+    pub(super) wants_response_information: Option<bool>,
     pub(super) will: Option<WillForm>,
 }
 
@@ -57,11 +61,14 @@ impl ConnectForm {
             keep_alive_s: dice.one(&[0, 0, 1, 10, 60, 3600]),
             expiry_s: dice.chance(85).then(|| dice.one(SECONDS)),
             receive_maximum: dice.chance(tight).then(|| dice.one(&[1, 1, 2, 3])),
-            packet_bytes_max: dice
-                .chance(tight / 2)
-                .then(|| dice.one(&[2, 20, 40, 60, 120, 400])),
+            packet_bytes_max: dice.chance(tight / 2).then(|| any_packet_bytes_max(dice)),
             alias_maximum: dice.chance(tight).then(|| dice.one(&[1, 2, 10])),
-            authenticates: dice.chance(1),
+            username: dice.chance(20).then_some("somebody"),
+            method: dice
+                .chance(persona.authenticates)
+                .then(|| dice.one(&[METHOD, METHOD, METHOD, "n"])),
+            wants_reasons: dice.chance(15).then(|| dice.chance(30)),
+            wants_response_information: dice.chance(15).then(|| dice.chance(70)),
             will: dice.chance(persona.will).then(|| WillForm {
                 topic: any_topic(dice, shares),
                 qos: any_qos(dice),
@@ -81,7 +88,11 @@ impl ConnectForm {
             receive_maximum: None,
             packet_bytes_max: None,
             alias_maximum: None,
-            authenticates: false,
+            // Some listeners let in nobody else.
+            username: Some("me"),
+            method: None,
+            wants_reasons: None,
+            wants_response_information: None,
             will: None,
         }
     }
@@ -107,9 +118,20 @@ impl ConnectForm {
         );
         put(
             &mut section,
-            self.authenticates
-                .then_some(Property::AuthenticationMethod("m")),
+            self.wants_reasons.map(Property::RequestProblemInformation),
         );
+        put(
+            &mut section,
+            self.wants_response_information
+                .map(Property::RequestResponseInformation),
+        );
+        put(
+            &mut section,
+            self.method.map(Property::AuthenticationMethod),
+        );
+        if self.method.is_some() {
+            put(&mut section, Some(Property::AuthenticationData(b"first")));
+        }
         if let Some(will) = &self.will {
             put(&mut of_will, will.delay_s.map(Property::WillDelayInterval));
             put(
@@ -123,7 +145,7 @@ impl ConnectForm {
             client_id: persona.client_id,
             clean_start: self.clean_start,
             keep_alive_s: self.keep_alive_s,
-            username: None,
+            username: self.username,
             password: None,
             will: self.will.as_ref().map(|will| Will {
                 topic: TopicName::parse(will.topic).expect("a topic name"),
@@ -164,7 +186,7 @@ pub(super) fn any_topic(dice: &mut Dice, shares: bool) -> &'static str {
     }
 }
 
-fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
+pub(super) fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
     let filter = match (shares, dice.chance(if shares { 50 } else { 5 })) {
         (true, true) => dice.one(SHARED_FILTERS),
         (true, false) => dice.one(FILTERS_BESIDE),
@@ -174,8 +196,28 @@ fn any_filter(dice: &mut Dice, shares: bool) -> TopicFilter<'static> {
     TopicFilter::parse(filter).expect("a topic filter")
 }
 
+/// Often as long as a message of these clients, or a little less.
+fn any_packet_bytes_max(dice: &mut Dice) -> u32 {
+    let least = dice.one(&[2, 12, 12, 20, 40, 310]);
+    least + dice.below(24) as u32
+}
+
 pub(super) fn any_qos(dice: &mut Dice) -> QoS {
     dice.one(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce])
+}
+
+pub(super) fn any_options(dice: &mut Dice, filter: TopicFilter<'_>) -> SubscribeOptions {
+    SubscribeOptions {
+        qos: any_qos(dice),
+        no_local: dice.chance(15) && filter.shared().is_none(),
+        retain_as_published: dice.chance(30),
+        retain_handling: dice.one(&[
+            RetainHandling::Send,
+            RetainHandling::Send,
+            RetainHandling::SendIfNew,
+            RetainHandling::DoNotSend,
+        ]),
+    }
 }
 
 /// Properties of a message, in any order.
@@ -240,17 +282,7 @@ pub(super) fn subscribe(
     let entries = (0..count)
         .map(|_| {
             let filter = any_filter(dice, shares);
-            let options = SubscribeOptions {
-                qos: any_qos(dice),
-                no_local: dice.chance(15) && filter.shared().is_none(),
-                retain_as_published: dice.chance(30),
-                retain_handling: dice.one(&[
-                    RetainHandling::Send,
-                    RetainHandling::Send,
-                    RetainHandling::SendIfNew,
-                    RetainHandling::DoNotSend,
-                ]),
-            };
+            let options = any_options(dice, filter);
             SubscribeEntry { filter, options }
         })
         .collect();
@@ -325,6 +357,18 @@ pub(super) fn disconnect(dice: &mut Dice, version: Version) -> Vec<u8> {
     encode(&ClientPacket::Disconnect(disconnect), version)
 }
 
+/// A step of an enhanced authentication.
+pub(super) fn auth(reason: ReasonCode, method: &str, data: &[u8]) -> Vec<u8> {
+    let mut section = PropertiesBuf::new();
+    put(&mut section, Some(Property::AuthenticationMethod(method)));
+    put(&mut section, Some(Property::AuthenticationData(data)));
+    let auth = Auth {
+        reason,
+        properties: section.as_properties(),
+    };
+    encode(&ClientPacket::Auth(auth), Version::V5)
+}
+
 /// A DISCONNECT as it should be.
 pub(super) fn farewell(version: Version) -> Vec<u8> {
     let reason = ReasonCode::NORMAL_DISCONNECTION;
@@ -343,14 +387,11 @@ pub(super) fn garbage(dice: &mut Dice, persona: &Persona) -> Vec<u8> {
         0 => (0..1 + dice.below(40)).map(|_| dice.roll() as u8).collect(),
         1 => ConnectForm::draw(dice, persona, false).encode(persona, b"again"),
         2 if version == Version::V5 => {
-            let mut section = PropertiesBuf::new();
-            put(&mut section, Some(Property::AuthenticationMethod("m")));
-            let reason = ReasonCode::CONTINUE_AUTHENTICATION;
-            let auth = Auth {
-                reason,
-                properties: section.as_properties(),
-            };
-            encode(&ClientPacket::Auth(auth), version)
+            let reason = dice.one(&[
+                ReasonCode::CONTINUE_AUTHENTICATION,
+                ReasonCode::RE_AUTHENTICATE,
+            ]);
+            auth(reason, dice.one(&[METHOD, "n"]), b"garbage")
         }
         3 if version == Version::V5 => {
             let mut section = PropertiesBuf::new();

@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Acknowledge,
     /// A client sends again what was not acknowledged, or acknowledges what was not sent.
     Confuse,
+    /// A client authenticates again.
+    Authenticate,
     /// DISCONNECT, with or without will.
     Disconnect,
     /// The client closes without a word.
@@ -29,6 +31,10 @@ pub(super) enum Kind {
     Abandon,
     /// Bytes that are no MQTT, or packets that are not allowed.
     Garbage,
+    /// A layer below MQTT gives a connection up.
+    Fault,
+    /// A peer keeps half a packet, or the output, for too long.
+    Lag,
     /// Bytes of a client reach the broker.
     Arrive,
     /// The network takes bytes from the broker, and the client reads them.
@@ -49,8 +55,46 @@ pub(super) enum Kind {
     Order,
     /// It asks for the counters.
     Statistics,
-    /// It stops the broker.
+    /// The driver reports at last that a connection is read whose session is about to go.
+    Drained,
+    /// The process begins anew.
+    Restart,
+    /// The program around the broker stops it.
     Drain,
+}
+
+impl Kind {
+    /// All, in an order that does not change: inputs kept from fuzzing go by it. New ones come last.
+    pub(super) const ALL: &[Self] = &[
+        Self::Connect,
+        Self::Publish,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::Ping,
+        Self::Acknowledge,
+        Self::Confuse,
+        Self::Authenticate,
+        Self::Disconnect,
+        Self::Close,
+        Self::Reset,
+        Self::Abandon,
+        Self::Garbage,
+        Self::Fault,
+        Self::Lag,
+        Self::Arrive,
+        Self::Flush,
+        Self::Stall,
+        Self::Rule,
+        Self::RuleAgain,
+        Self::Wait,
+        Self::WaitForTimer,
+        Self::Fire,
+        Self::Order,
+        Self::Statistics,
+        Self::Drained,
+        Self::Restart,
+        Self::Drain,
+    ];
 }
 
 /// How often each kind comes in a run with everything as usual.
@@ -62,21 +106,26 @@ const USUAL: &[(Kind, u32)] = &[
     (Kind::Ping, 2),
     (Kind::Acknowledge, 14),
     (Kind::Confuse, 3),
+    (Kind::Authenticate, 2),
     (Kind::Disconnect, 3),
     (Kind::Close, 2),
     (Kind::Reset, 2),
     (Kind::Abandon, 1),
     (Kind::Garbage, 1),
+    (Kind::Fault, 1),
+    (Kind::Lag, 1),
     (Kind::Arrive, 10),
     (Kind::Flush, 10),
-    (Kind::Stall, 2),
+    (Kind::Stall, 3),
     (Kind::Rule, 6),
-    (Kind::RuleAgain, 1),
+    (Kind::RuleAgain, 2),
     (Kind::Wait, 5),
     (Kind::WaitForTimer, 4),
     (Kind::Fire, 1),
     (Kind::Order, 2),
     (Kind::Statistics, 1),
+    (Kind::Drained, 3),
+    (Kind::Restart, 1),
 ];
 
 /// One step.
@@ -110,6 +159,7 @@ pub(super) struct Persona {
     pub(super) tight: u32,
     pub(super) clean: u32,
     pub(super) will: u32,
+    pub(super) authenticates: u32,
 }
 
 /// All that one seed decides.
@@ -122,6 +172,8 @@ pub struct Plan {
     pub(super) personas: Vec<Persona>,
     /// Payloads are padded to one of these lengths.
     pub(super) paddings: &'static [usize],
+    /// In how many of a hundred connections something comes before MQTT.
+    pub(super) layers: u32,
     /// Clients use shared subscriptions.
     pub(super) shares: bool,
     pub(super) steps: Vec<Step>,
@@ -134,8 +186,9 @@ impl Plan {
         let shares = dice.chance(25);
         let config = settings::draw(&mut dice);
         let rates = settings::rates(&mut dice);
-        let personas = personas(&mut dice);
+        let personas = personas(&mut dice, rates.sets > 0);
         let paddings = dice.one(&[&[0, 10][..], &[0, 0, 10, 300], &[0, 10, 300, 5000]]);
+        let layers = dice.one(&[0, 0, 30, 100]);
         let weights = weights(&mut dice, &personas);
         let total: u32 = weights.iter().map(|(_, weight)| weight).sum();
         let len = 40 + dice.below(360);
@@ -167,6 +220,7 @@ impl Plan {
             rates,
             personas,
             paddings,
+            layers,
             shares,
             steps,
         }
@@ -195,6 +249,8 @@ fn weights(dice: &mut Dice, personas: &[Persona]) -> Vec<(Kind, u32)> {
         .map(|&(kind, usual)| match kind {
             Kind::Connect | Kind::Publish | Kind::Subscribe | Kind::Rule => (kind, usual),
             Kind::Garbage if hostile => (kind, usual * 6),
+            // It leaves nothing to go on with.
+            Kind::Restart => (kind, u32::from(dice.chance(10))),
             _ => (kind, usual * dice.one(&[0, 1, 1, 1, 1, 4])),
         })
         .collect();
@@ -202,7 +258,7 @@ fn weights(dice: &mut Dice, personas: &[Persona]) -> Vec<(Kind, u32)> {
     weights
 }
 
-fn personas(dice: &mut Dice) -> Vec<Persona> {
+fn personas(dice: &mut Dice, hooks_decide: bool) -> Vec<Persona> {
     const IDS: &[&str] = &["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let most = if dice.chance(15) { 11 } else { 5 };
     let count = 2 + dice.below(most);
@@ -228,6 +284,11 @@ fn personas(dice: &mut Dice) -> Vec<Persona> {
     let tight = dice.one(&[0, 0, 20, 80]);
     let clean = dice.one(&[5, 20, 60]);
     let will = dice.one(&[0, 20, 60]);
+    let authenticates = dice.one(if hooks_decide {
+        &[0, 1, 40]
+    } else {
+        &[0, 0, 2]
+    });
     (0..count)
         .map(|number| Persona {
             client_id: if dice.chance(4) {
@@ -248,6 +309,7 @@ fn personas(dice: &mut Dice) -> Vec<Persona> {
             tight,
             clean,
             will,
+            authenticates,
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use super::{
     model::Violation,
     plan::Plan,
     tally::Tally,
-    world::{Judged, World},
+    world::{Chances, Judged, World},
 };
 use std::{
     fmt,
@@ -44,24 +44,24 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Carries a plan out. `hash_seed` decides the order of the broker's hash maps and must make no difference.
+/// Carries a plan out.
 ///
 /// # Errors
 /// The first rule that was broken.
-pub fn run(plan: &Plan, hash_seed: u8) -> Result<Outcome, Box<Failure>> {
-    carry_out(plan, hash_seed, false)
+pub fn run(plan: &Plan, chances: Chances) -> Result<Outcome, Box<Failure>> {
+    carry_out(plan, chances, false)
 }
 
 /// The same, with the trace of a failure in words.
 ///
 /// # Errors
 /// The first rule that was broken.
-pub fn run_traced(plan: &Plan, hash_seed: u8) -> Result<Outcome, Box<Failure>> {
-    carry_out(plan, hash_seed, true)
+pub fn run_traced(plan: &Plan, chances: Chances) -> Result<Outcome, Box<Failure>> {
+    carry_out(plan, chances, true)
 }
 
-fn carry_out(plan: &Plan, hash_seed: u8, verbose: bool) -> Result<Outcome, Box<Failure>> {
-    let mut world = World::new(plan.clone(), hash_seed, verbose);
+fn carry_out(plan: &Plan, chances: Chances, verbose: bool) -> Result<Outcome, Box<Failure>> {
+    let mut world = World::new(plan.clone(), chances, verbose);
     let began_ms = world.now_ms;
     let mut at = None;
     world.trace.note(|| format!("{:#?}", plan.config));

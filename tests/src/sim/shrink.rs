@@ -3,12 +3,13 @@
 use super::{
     plan::{Plan, Step},
     run::{Failure, run},
+    world::Chances,
 };
 
 /// Leaves out steps of a failing plan, runs of them first and then one by one, in at most `runs_max` runs.
 pub fn shrink(plan: &Plan, failure: &Failure, runs_max: usize) -> Plan {
     let fails = |steps: &[Step]| {
-        let outcome = run(&plan.with_steps(steps.to_vec()), 0);
+        let outcome = run(&plan.with_steps(steps.to_vec()), Chances::default());
         outcome.is_err_and(|found| found.rule == failure.rule)
     };
     let mut runs = 0;

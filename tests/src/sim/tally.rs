@@ -102,6 +102,14 @@ pub const INVARIANTS: &[(&str, &str)] = &[
         "orders name open connections, and ask only for what can be done",
     ),
     ("R04", "a question ends once"),
+    (
+        "R05",
+        "a client that takes no answers is not read, and no other",
+    ),
+    (
+        "R06",
+        "an enhanced authentication goes the way that the hook says",
+    ),
 ];
 
 /// The faults of the grid.
@@ -111,20 +119,29 @@ pub const FAULTS: &[&str] = &[
     "stall",
     "split",
     "garbage",
+    "layer fault",
+    "lag",
     "takeover",
     "late verdict",
     "no verdict",
     "time",
+    "leap",
+    "half-open",
+    "duplicate",
     "drain",
+    "restart",
 ];
 
 /// The protocol states of the grid.
 pub const STATES: &[&str] = &[
+    "opening",
     "before CONNECT",
     "asking about CONNECT",
+    "authenticating",
     "waiting for a session",
     "idle",
     "held",
+    "takes no answers",
     "awaits PUBREL",
     "awaits PUBACK or PUBREC",
     "awaits PUBCOMP",
@@ -187,9 +204,21 @@ impl Tally {
         self.checks.get(name).copied().unwrap_or(0)
     }
 
+    /// How often something worth knowing came up.
+    pub fn came_up(&self, what: &str) -> u64 {
+        self.sometimes.get(what).copied().unwrap_or(0)
+    }
+
     /// How often a fault met a state.
     pub fn met(&self, fault: &'static str, state: &'static str) -> u64 {
         self.grid.get(&(fault, state)).copied().unwrap_or(0)
+    }
+
+    /// The same for any texts.
+    pub(super) fn met_by_name(&self, fault: &str, state: &str) -> u64 {
+        let mut places = self.grid.iter();
+        let place = places.find(|((f, s), _)| *f == fault && *s == state);
+        place.map_or(0, |(_, count)| *count)
     }
 
     /// Invariants that were never checked.

@@ -1,8 +1,8 @@
 //! The trace of a run: a hash of everything that was said, and on demand the words.
 
-use super::wire::Out;
+use super::wire::{Out, Payload};
 use sanderling_core::{broker::Event, id::ConnId, packet::ClientPacket, time::Instant};
-use std::{borrow::Cow, fmt::Write};
+use std::fmt::Write;
 
 #[derive(Debug)]
 pub(super) struct Trace {
@@ -78,9 +78,9 @@ impl Trace {
             let _ = match packet {
                 Out::Publish(delivery) => write!(
                     line,
-                    "PUBLISH {:?} {:?} qos {}{}{} id {:?} {:?}",
+                    "PUBLISH {:?} {:?}, qos {}{}{} id {:?} {:?}",
                     delivery.topic,
-                    beginning(&delivery.payload),
+                    delivery.payload,
                     delivery.qos,
                     if delivery.retain { " retain" } else { "" },
                     if delivery.dup { " dup" } else { "" },
@@ -103,10 +103,9 @@ impl Trace {
 fn said(packet: &ClientPacket<'_>) -> String {
     match packet {
         ClientPacket::Publish(publish) => format!(
-            "PUBLISH {:?} {:?} of {} bytes, qos {}{}{} id {:?} {:?}",
+            "PUBLISH {:?} {:?}, qos {}{}{} id {:?} {:?}",
             publish.topic,
-            beginning(publish.payload),
-            publish.payload.len(),
+            Payload::from(publish.payload),
             publish.qos,
             if publish.retain { " retain" } else { "" },
             if publish.dup { " dup" } else { "" },
@@ -115,9 +114,4 @@ fn said(packet: &ClientPacket<'_>) -> String {
         ),
         other => format!("{other:?}"),
     }
-}
-
-/// Enough of a payload to know it by.
-fn beginning(payload: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(&payload[..payload.len().min(16)])
 }

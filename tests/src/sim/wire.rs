@@ -4,10 +4,39 @@ use super::policy::Heard;
 use sanderling_core::{
     broker::{Answer, Close, Flow},
     id::{ConnId, Ticket},
-    packet::{PacketType, PropertiesBuf, QoS, ServerPacket},
+    packet::{PacketType, PropertiesBuf, Property, QoS, ServerPacket},
     reason::ReasonCode,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    ops::Deref,
+};
+
+/// What a message says. Said in a failure, it is cut short.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Payload(Vec<u8>);
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let beginning = String::from_utf8_lossy(&self.0[..self.0.len().min(16)]);
+        write!(f, "{beginning:?} of {} bytes", self.0.len())
+    }
+}
 
 /// A packet of the server that owns what it says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -36,14 +65,17 @@ pub(super) enum Out {
     Disconnect {
         reason: ReasonCode,
     },
-    Auth,
+    Auth {
+        reason: ReasonCode,
+        properties: PropertiesBuf,
+    },
 }
 
 /// A PUBLISH of the server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Delivery {
     pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) dup: bool,
@@ -92,9 +124,36 @@ impl Out {
             ServerPacket::Disconnect(disconnect) => Self::Disconnect {
                 reason: disconnect.reason,
             },
-            ServerPacket::Auth(_) => Self::Auth,
+            ServerPacket::Auth(auth) => Self::Auth {
+                reason: auth.reason,
+                properties: copy(auth.properties),
+            },
         }
     }
+}
+
+/// Whether a packet says more than a client takes that asks for no problem information. [MQTT-3.1.2-29]
+pub(super) fn gives_reasons(packet: &ServerPacket<'_>) -> bool {
+    let properties = match packet {
+        ServerPacket::PubAck(ack)
+        | ServerPacket::PubRec(ack)
+        | ServerPacket::PubRel(ack)
+        | ServerPacket::PubComp(ack) => ack.properties,
+        ServerPacket::SubAck(suback) => suback.properties,
+        ServerPacket::UnsubAck(unsuback) => unsuback.properties,
+        ServerPacket::Auth(auth) => auth.properties,
+        ServerPacket::Publish(_)
+        | ServerPacket::ConnAck(_)
+        | ServerPacket::Disconnect(_)
+        | ServerPacket::PingResp => return false,
+    };
+    let is_reason = |property| {
+        matches!(
+            property,
+            Property::ReasonString(_) | Property::UserProperty(..)
+        )
+    };
+    properties.iter().any(is_reason)
 }
 
 /// Properties that own what they say.

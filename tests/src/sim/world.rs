@@ -7,14 +7,15 @@ use super::{
     model::{Model, Violation},
     network::{Conn, Phase, UNLIMITED},
     plan::Plan,
-    policy::{Policy, Shared, SimHooks},
+    policy::{Heard, Policy, Shared, SimHooks},
     tally::Tally,
     trace::Trace,
-    wire::{Out, Turn},
+    wire::{Out, Turn, gives_reasons},
 };
 use sanderling_core::{
     broker::{Action, Actions, Broker, Event, Flow, Frame, Seed},
     codec::{Decoded, FromServer},
+    config::Config,
     hooks::HookChain,
     id::{ConnId, RequestId, Ticket},
     packet::Version,
@@ -28,6 +29,7 @@ pub(super) type Judged<T = ()> = Result<T, Violation>;
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) broker: Broker,
+    chances: Chances,
     actions: Actions,
     shared: Arc<Mutex<Shared>>,
     pub(super) model: Model,
@@ -37,9 +39,9 @@ pub(super) struct World {
     pub(super) free_slots: Vec<ConnId>,
     pub(super) slots: u32,
     pub(super) clients: Vec<Client>,
-    /// Open and settled questions, oldest first.
-    pub(super) questions: Vec<Ticket>,
-    pub(super) settled: Vec<Ticket>,
+    /// Open and settled questions, each with the connection it is about, oldest first.
+    pub(super) questions: Vec<(Ticket, ConnId)>,
+    pub(super) settled: Vec<(Ticket, ConnId)>,
     requests: u64,
     pub(super) tally: Tally,
     pub(super) trace: Trace,
@@ -52,29 +54,19 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(plan: Plan, hash_seed: u8, verbose: bool) -> Self {
+    pub(super) fn new(plan: Plan, chances: Chances, verbose: bool) -> Self {
         let policy = Policy {
             rates: plan.rates,
+            shares: plan.shares,
             nonce: 0,
         };
-        let shared = Arc::new(Mutex::new(Shared {
-            policy,
-            heard: Vec::new(),
-        }));
-        let sets = plan.rates.sets.max(1);
-        let hooks = (0..sets).fold(HookChain::new(), |chain, number| {
-            chain.with(SimHooks::new(number, Arc::clone(&shared)))
-        });
+        let shared = Arc::new(Mutex::new(Shared::new(policy)));
         let now_ms = 1 + mix(plan.seed) % 1_000_000;
-        let now = Instant::from_millis(now_ms);
         let config = plan.config.clone();
-        // The first half decides the order of hash maps, the second half draws lots.
-        let mut seed = [0; 32];
-        seed[..16].fill(hash_seed);
-        seed[16..24].copy_from_slice(&plan.seed.to_le_bytes());
-        let seed = Seed(seed);
+        let broker = new_broker(&config, &plan, chances, now_ms, &shared);
         Self {
-            broker: Broker::new(config.clone(), hooks, seed, now, WallClock(now_ms)),
+            broker,
+            chances,
             actions: Actions::new(),
             shared,
             model: Model::new(config, plan.rates, now_ms),
@@ -106,12 +98,15 @@ impl World {
         let now = self.now();
         let mut policy = Policy {
             rates: self.plan.rates,
+            shares: self.plan.shares,
             nonce: self.dice.roll(),
         };
         if self.is_healing {
             policy.rates.turn_away = 0;
             policy.rates.refuse = 0;
             policy.rates.ask = 0;
+            policy.rates.order = 0;
+            policy.rates.edit = 0;
         }
         self.shared.lock().expect("one thread").policy = policy;
         self.trace.event(now, event);
@@ -119,13 +114,20 @@ impl World {
         let flow = self.broker.handle(now, event.clone(), &mut self.actions);
         let mut turn = Turn::new(flow);
         turn.heard = std::mem::take(&mut self.shared.lock().expect("one thread").heard);
+        for heard in &turn.heard {
+            if let Heard::Ordered(command) = heard {
+                self.trace.order(|| format!("a hook orders {command:?}"));
+            }
+        }
         if let (Event::Received { conn, .. }, Flow::Hold) = (event, flow) {
             self.find(*conn)?.is_held = true;
         }
         self.perform(&mut turn)?;
         if let Event::Ruled { ticket, .. } = event {
-            self.questions.retain(|open| open != ticket);
-            self.settled.push(*ticket);
+            let at = self.questions.iter().position(|(open, _)| open == ticket);
+            if let Some(at) = at {
+                self.settled.push(self.questions.remove(at));
+            }
         }
         self.model
             .judge(self.now_ms, policy, event, turn, &mut self.tally)?;
@@ -207,7 +209,10 @@ impl World {
                 }
                 Action::Drain { conn } => {
                     self.trace.order(|| format!("drain {conn}"));
-                    self.find(*conn)?.is_to_drain = true;
+                    let takes_its_time = !self.is_healing && self.dice.chance(30);
+                    let found = self.find(*conn)?;
+                    found.is_to_drain = true;
+                    found.drains_later = takes_its_time;
                     turn.drains.push(*conn);
                 }
                 Action::Timer { at } => {
@@ -220,8 +225,13 @@ impl World {
                     question,
                 } => {
                     self.trace.order(|| format!("consult {ticket} hook {hook}"));
-                    self.questions.push(*ticket);
-                    turn.consults.push((*ticket, *hook, question.link.entropy));
+                    let entropy = question.link.entropy;
+                    let about = self.conns.iter().find(|conn| conn.entropy == entropy);
+                    let Some(about) = about.map(|conn| conn.id) else {
+                        return Err(Violation::new("R03", "a question about no connection"));
+                    };
+                    self.questions.push((*ticket, about));
+                    turn.consults.push((*ticket, *hook, entropy));
                 }
                 Action::Answer { answer, .. } => {
                     self.trace.order(|| format!("answer {answer:?}"));
@@ -257,12 +267,39 @@ impl World {
             .get_or_insert_with(|| FromServer::new(version, UNLIMITED));
         let packets = decode_all(checker, bytes)
             .map_err(|what| Violation::new("R01", format!("to {id}: {what}")))?;
-        for (out, len) in packets {
+        for (out, len, gives_reasons) in packets {
             self.trace.packet(id, &out);
-            self.model.check_size(id, len, &mut self.tally)?;
+            self.model
+                .check_packet(id, &out, len, gives_reasons, &mut self.tally)?;
             turn.push(id, out);
         }
         Ok(())
+    }
+
+    /// The process ends without a word and begins anew, with this configuration and, as nothing is stored yet, with
+    /// nothing in mind.
+    pub(super) fn restart(&mut self, config: Config) {
+        self.trace.note(|| format!("{config:#?}"));
+        for place in 0..self.conns.len() {
+            let conn = &mut self.conns[place];
+            if conn.phase == Phase::Closed {
+                continue;
+            }
+            conn.phase = Phase::Closed;
+            let state = self.model.state_of(conn.id);
+            self.tally.fault("restart", state);
+            let client = &mut self.clients[conn.client];
+            if client.conn == Some(place) {
+                client.leaves();
+            }
+        }
+        self.broker = new_broker(&config, &self.plan, self.chances, self.now_ms, &self.shared);
+        self.model = Model::new(config, self.plan.rates, self.now_ms);
+        self.timer = None;
+        self.free_slots.clear();
+        self.slots = 0;
+        self.questions.clear();
+        self.settled.clear();
     }
 
     pub(super) fn request(&mut self) -> RequestId {
@@ -271,14 +308,43 @@ impl World {
     }
 }
 
-/// Whole packets, which may follow each other; what is wrong if they are not.
-fn decode_all(checker: &mut FromServer, bytes: &[u8]) -> Result<Vec<(Out, usize)>, String> {
+/// What must make no difference to a run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Chances {
+    /// Decides the order of the broker's hash maps.
+    pub hash_seed: u8,
+    /// Milliseconds by which the clock on the wall is ahead.
+    pub wall_ms: u64,
+}
+
+fn new_broker(
+    config: &Config,
+    plan: &Plan,
+    chances: Chances,
+    now_ms: u64,
+    shared: &Arc<Mutex<Shared>>,
+) -> Broker {
+    let sets = plan.rates.sets.max(1);
+    let hooks = (0..sets).fold(HookChain::new(), |chain, number| {
+        chain.with(SimHooks::new(number, Arc::clone(shared)))
+    });
+    // The first half decides the order of hash maps, the second half draws lots.
+    let mut seed = [0; 32];
+    seed[..16].fill(chances.hash_seed);
+    seed[16..24].copy_from_slice(&plan.seed.to_le_bytes());
+    let wall = WallClock(now_ms.saturating_add(chances.wall_ms));
+    let now = Instant::from_millis(now_ms);
+    Broker::new(config.clone(), hooks, Seed(seed), now, wall)
+}
+
+/// Whole packets, which may follow each other, each with its length and whether it gives reasons; what is wrong if they are not.
+fn decode_all(checker: &mut FromServer, bytes: &[u8]) -> Result<Vec<(Out, usize, bool)>, String> {
     let mut packets = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
         match checker.decode(&bytes[at..]) {
             Ok(Decoded::Packet { packet, len }) => {
-                packets.push((Out::of(&packet, len), len));
+                packets.push((Out::of(&packet, len), len, gives_reasons(&packet)));
                 at += len;
             }
             Ok(Decoded::Need(_)) => return Err(format!("half a packet: {:02x?}", &bytes[at..])),

@@ -90,6 +90,7 @@ fn a52_retained_messages_cost_about_what_they_are_counted_at() {
     const TOPICS: u64 = 1000;
     let mut world = World::new(Limits::default());
     let publisher = world.client("publisher");
+    let forgetful = world.client("forgetful");
     for levels in [1, 16, 127] {
         let topic_of =
             |number: u64| format!("{number:06}") + &format!("/{levels}").repeat(levels - 1);
@@ -98,6 +99,8 @@ fn a52_retained_messages_cost_about_what_they_are_counted_at() {
             for number in 0..TOPICS {
                 world.send(publisher, &retained(&topic_of(number), b"x"));
             }
+            // Who gets the messages of which topic is remembered of so many topics, and forgotten now.
+            world.subscribe(forgetful, "$of/nobody/#", QoS::AtMostOnce);
         });
         let cost = u64::try_from(taken.bytes_current).unwrap();
         assert!(

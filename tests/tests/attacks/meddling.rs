@@ -1,7 +1,9 @@
 //! Hooks that use the broker from inside every call: whatever they order and look at, nothing stops. (U04)
 
 use super::{
-    packets::{ack, connect, connect_v311, properties, publish, retained, subscribe, unsubscribe},
+    packets::{
+        ack, connect, connect_v311, properties, publish, resume, retained, subscribe, unsubscribe,
+    },
     world::World,
 };
 use sanderling_core::{
@@ -174,6 +176,66 @@ fn u04_every_order_may_be_given_from_every_hook() {
     }
 }
 
+/// Orders one thing because of another.
+struct Chained {
+    given_back: Arc<AtomicU64>,
+}
+
+impl Hooks for Chained {
+    fn wants(&self) -> HookSet {
+        HookSet::NOTICE
+    }
+
+    fn notice(&mut self, notice: &Notice<'_>, cx: &mut Context<'_>) {
+        let order = match *notice {
+            Notice::SessionEnded { session, .. } => match session.client_id() {
+                "one" => Command::EndSession {
+                    client_id: "two".into(),
+                },
+                _ => Command::Publish(Box::new(Publication::new("ends", "both"))),
+            },
+            _ => return,
+        };
+        if cx.order(order).is_err() {
+            self.given_back.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn u04_what_hooks_order_beyond_the_bound_of_an_event_is_given_back_and_nothing_waits() {
+    let limits = Limits {
+        hook_commands_max: 1,
+        ..Limits::default()
+    };
+    let config = Config {
+        limits,
+        ..Config::default()
+    };
+    let given_back = Arc::new(AtomicU64::new(0));
+    let hooks = Chained {
+        given_back: Arc::clone(&given_back),
+    };
+    let mut world = World::with(config, HookChain::new().with(hooks));
+    let watcher = world.subscriber("watcher", "ends", QoS::AtMostOnce);
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    for client_id in ["one", "two"] {
+        let (away, _) = world.join(&resume(client_id, &hour));
+        world.drop_connection(away);
+    }
+    world.order(Command::EndSession {
+        client_id: "one".into(),
+    });
+    assert_eq!(
+        world.statistics().sessions_active_current,
+        1,
+        "the watcher's"
+    );
+    assert_eq!(given_back.load(Ordering::Relaxed), 1);
+    world.wait(Duration::from_secs(60));
+    assert_eq!(world.messages(watcher), []);
+}
+
 /// Clients that may be closed at any moment do what clients do.
 fn live(world: &mut World, round: u16) {
     let method = properties([
@@ -182,7 +244,7 @@ fn live(world: &mut World, round: u16) {
     ]);
     let one = Connect {
         properties: (&method).into(),
-        clean_start: round % 3 == 0,
+        clean_start: round.is_multiple_of(3),
         ..connect("one")
     };
     let connects = [one, connect("two"), connect_v311("old", false)];

@@ -18,6 +18,9 @@ type Set = fn(&mut Limits, u32);
 /// Each limit, as far as its type goes.
 const LIMITS: &[(&str, Set)] = &[
     ("connections_max", |l, n| l.connections_max = n),
+    ("connect_deadline", |l, n| {
+        l.connect_deadline = Duration::from_secs(n.into())
+    }),
     ("proxy_deadline", |l, n| {
         l.proxy_deadline = Duration::from_secs(n.into())
     }),
@@ -32,9 +35,6 @@ const LIMITS: &[(&str, Set)] = &[
     }),
     ("output_deadline", |l, n| {
         l.output_deadline = Duration::from_secs(n.into())
-    }),
-    ("connect_deadline", |l, n| {
-        l.connect_deadline = Duration::from_secs(n.into())
     }),
     ("verdict_deadline", |l, n| {
         l.verdict_deadline = Duration::from_secs(n.into())

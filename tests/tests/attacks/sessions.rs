@@ -3,9 +3,10 @@
 use super::{
     got::Got,
     packets::{ack, connect, connect_v311, properties, publish, publish_with, resume},
-    world::World,
+    world::{AskAboutPublish, World},
 };
 use sanderling_core::{
+    broker::Command,
     config::{Config, Limits},
     hooks::HookChain,
     packet::{ClientPacket, Disconnect, Properties, Property, QoS},
@@ -50,6 +51,39 @@ fn a22_of_2000_connections_with_one_identifier_one_is_left_and_no_message_is_los
     assert_eq!(seen.len(), usize::from(RIVALS));
     assert_eq!(world.statistics().sessions_active_current, 2);
     assert_eq!(world.statistics().connections_current, 2);
+}
+
+#[test]
+fn a22_of_those_who_want_the_session_of_a_connection_that_is_held_the_last_gets_it() {
+    let mut world = World::with(Config::default(), HookChain::new().with(AskAboutPublish));
+    world.never_drains = true;
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let (owner, _) = world.join(&resume("prize", &hour));
+    let waiting = world.begin(&resume("prize", &hour));
+    assert_eq!(world.take(waiting), [], "the owner is not read yet");
+    world.send(owner, &publish("t", b"?", QoS::AtLeastOnce, 1));
+    let (last, session_present) = world.join(&connect("prize"));
+    assert!(!session_present, "it wants a clean start");
+    assert!(world.is_closed(owner) && world.is_closed(waiting));
+    assert!(!world.is_closed(last));
+    assert_eq!(world.statistics().sessions_active_current, 1);
+}
+
+#[test]
+fn a22_who_waits_for_a_session_that_is_ended_from_outside_goes_as_well() {
+    let mut world = World::new(Limits::default());
+    world.never_drains = true;
+    let hour = properties([Property::SessionExpiryInterval(3600)]);
+    let (owner, _) = world.join(&resume("prize", &hour));
+    let waiting = world.begin(&resume("prize", &hour));
+    assert_eq!(world.take(waiting), [], "the owner is not read yet");
+    world.order(Command::EndSession {
+        client_id: "prize".into(),
+    });
+    assert!(world.is_closed(owner) && world.is_closed(waiting));
+    assert_eq!(world.statistics().sessions_active_current, 0);
+    let (_, session_present) = world.join(&resume("prize", &hour));
+    assert!(!session_present);
 }
 
 #[test]

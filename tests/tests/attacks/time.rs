@@ -3,10 +3,12 @@
 use super::{
     got::Got,
     packets::{self, connect, connect_v311, properties, publish, resume},
-    world::World,
+    world::{AskAboutPublish, World},
 };
 use sanderling_core::{
-    config::Limits,
+    broker::Command,
+    config::{Config, Limits},
+    hooks::HookChain,
     packet::{ClientPacket, Connect, Property, QoS, Version},
     reason::ReasonCode,
 };
@@ -212,6 +214,40 @@ fn a43_the_longest_expiry_interval_of_a_message_counts_down() {
     world.wait(SECOND * (u32::MAX - WEEKS));
     world.send(reader, &packets::subscribe(["t"], QoS::AtMostOnce));
     assert_eq!(world.take(reader).len(), 1, "it has expired");
+}
+
+#[test]
+fn a21_who_was_held_by_a_question_is_not_taken_for_silent_after_a_pause() {
+    let mut world = World::with(Config::default(), HookChain::new().with(AskAboutPublish));
+    let (conn, _) = world.join(&Connect {
+        keep_alive_s: 10,
+        ..connect("held")
+    });
+    world.send(conn, &publish("t", b"?", QoS::AtLeastOnce, 1));
+    // The deadlines of the verdict and of the keep alive pass in one leap, and the client was read in between by nobody.
+    world.now = world.now + SECOND * 100;
+    world.order(Command::Statistics);
+    assert!(matches!(world.take(conn)[..], [Got::PubAck(..)]));
+    world.wait(SECOND * 14);
+    assert!(!world.is_closed(conn));
+    world.wait(SECOND);
+    assert!(world.is_closed(conn));
+}
+
+#[test]
+fn a46_who_takes_not_even_connack_is_not_read_any_further() {
+    let mut world = World::new(Limits {
+        answer_bytes_max: 1,
+        ..Limits::default()
+    });
+    let conn = world.open();
+    world.stall(conn);
+    let connect = ClientPacket::Connect(Box::new(connect("slow")));
+    world.write(conn, &packets::encoded(&connect, Version::V5));
+    world.write(conn, &[0xC0, 0]);
+    assert_eq!(world.take(conn).len(), 1, "CONNACK, and no PINGRESP");
+    world.unstall(conn);
+    assert_eq!(world.take(conn), [Got::PingResp]);
 }
 
 #[test]

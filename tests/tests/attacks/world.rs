@@ -10,7 +10,7 @@ use sanderling_core::{
     },
     codec::{DecodeLimits, Decoded, FromClient, FromServer},
     config::{Config, Limits},
-    hooks::{HookChain, Verdict},
+    hooks::{Client, Context, Draft, HookChain, HookSet, Hooks, Ruling, Verdict},
     id::{ConnId, RequestId, Ticket},
     packet::{ClientPacket, Connect, QoS, Version},
     reason::ReasonCode,
@@ -44,6 +44,8 @@ pub(crate) struct World {
     answer: Option<Answer>,
     /// What hooks asked and nobody has answered, oldest first.
     pub(crate) questions: VecDeque<Ticket>,
+    /// Orders to drain are left undone.
+    pub(crate) never_drains: bool,
 }
 
 struct Conn {
@@ -89,6 +91,7 @@ impl World {
             touched: Vec::new(),
             answer: None,
             questions: VecDeque::new(),
+            never_drains: false,
         }
     }
 
@@ -427,6 +430,7 @@ impl World {
                     self.conn(*conn).is_ordered = true;
                     self.touched.push(conn.slot);
                 }
+                Action::Drain { .. } if self.never_drains => {}
                 Action::Drain { conn } => drained.push(*conn),
                 Action::Resume { conn } => {
                     self.conn(*conn).is_held = false;
@@ -472,5 +476,18 @@ impl World {
         if let Some((at, packet_id)) = packet_id {
             conn.received[start + at..][..2].copy_from_slice(&packet_id.to_be_bytes());
         }
+    }
+}
+
+/// Leaves every PUBLISH in question.
+pub(crate) struct AskAboutPublish;
+
+impl Hooks for AskAboutPublish {
+    fn wants(&self) -> HookSet {
+        HookSet::PUBLISH
+    }
+
+    fn publish(&mut self, _: &Client<'_>, _: &mut Draft<'_>, _: &mut Context<'_>) -> Ruling {
+        Ruling::Ask
     }
 }

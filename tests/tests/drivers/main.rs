@@ -12,6 +12,7 @@ mod plugins;
 mod program;
 mod serve;
 mod stop;
+mod subscriptions;
 
 /// A test of each of these functions for each driver.
 macro_rules! on_every_driver {

@@ -102,3 +102,31 @@ fn unsafe_code_is_seen() {
             && !names_unsafe("// unsafe\n\"unsafe\" unsafe_code")
     );
 }
+
+/// The modules that read what a peer chose: nothing there may panic by an index or an overflow. See docs/panics.md.
+const READING: &[&str] = &[
+    "core/src/codec/mod.rs",
+    "core/src/packet/properties/mod.rs",
+    "core/src/topic/mod.rs",
+];
+
+#[test]
+fn what_reads_bytes_neither_indexes_nor_overflows_without_a_reason() {
+    const LINTS: &str = "#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]";
+    let files = source::tree();
+    for path in READING {
+        assert!(text(&files, path).contains(LINTS), "{path} lacks {LINTS}");
+    }
+    let excepts = |file: &&Source| {
+        let of_reading = READING
+            .iter()
+            .any(|path| file.path.starts_with(path.trim_end_matches("mod.rs")));
+        of_reading && file.text.contains("allow(clippy::")
+    };
+    let allowed = files.iter().filter(excepts);
+    assert_none(
+        allowed
+            .map(|file| format!("{} allows a lint; expect it, with a reason", file.path))
+            .collect(),
+    );
+}

@@ -101,6 +101,7 @@ fn search(bug: &Bug) -> Result<Option<(String, String)>, String> {
             "--quiet",
             "--package",
             "sanderling-tests",
+            "--no-default-features",
             "--bin",
             "simulate",
         ])

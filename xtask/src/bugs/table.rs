@@ -91,8 +91,8 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "no-local-ignored",
         "broker/deliver.rs",
-        "Some(member.session) == origin && member.options.no_local()",
-        "Some(member.session) == origin && member.options.no_local() && origin.is_none()",
+        "member.options.no_local() && Some(member.session) == origin",
+        "member.options.no_local() && Some(member.session) == origin && origin.is_none()",
     ),
     bug(
         "receive-maximum-off-by-one",
@@ -109,12 +109,12 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "packet-size-off-by-one",
         "broker/deliver.rs",
-        "            if encoded.bytes > hot.packet_bytes_max {\n                self.count_drop",
-        "            if encoded.bytes > hot.packet_bytes_max + 1 {\n                self.count_drop",
+        "            if encoded.bytes > hot.packet_bytes_max {\n                self.lose",
+        "            if encoded.bytes > hot.packet_bytes_max + 1 {\n                self.lose",
     ),
     bug(
         "queue-ignores-bytes",
-        "broker/deliver.rs",
+        "broker/enqueue.rs",
         "let too_large = queue.bytes() + cost > bytes_max;",
         "let too_large = cost > bytes_max;",
     ),
@@ -211,7 +211,7 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "unsubscribed-still-routed",
         "broker/subscribe.rs",
-        "            self.index.unsubscribe(filter.path(), number);",
+        "            self.routes.unsubscribe(filter.path(), number);",
         "            let _ = (filter.path(), number);",
     ),
     bug(
@@ -259,7 +259,7 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "held-connection-read-on",
         "broker/consult.rs",
-        "        if is_free {\n",
+        "        if is_free && !self.state.throttles(conn) {\n",
         "        if is_free && actions.is_empty() {\n",
     ),
     bug(
@@ -272,6 +272,84 @@ pub(crate) const BUGS: &[Bug] = &[
         "group-message-sent-twice",
         "broker/deliver.rs",
         "            taken += u32::from(was_taken);",
-        "            taken += u32::from(was_taken);\n            let _ = self.offer_to_group(group, None, &mut message, &mut kept, actions);",
+        "            taken += u32::from(was_taken);\n            let _ = self.offer_to_group(group, None, message, &mut kept, actions);",
+    ),
+    bug(
+        "heir-of-a-held-connection-admitted",
+        "broker/takeover.rs",
+        "            if let Some(rival) = self.state.live_mut(old).successor.take() {\n                self.end(rival, End::TakenOver, actions);\n            }\n",
+        "",
+    ),
+    bug(
+        "held-client-taken-for-silent",
+        "broker/consult.rs",
+        "        live.last_received = now;\n",
+        "        let _ = now;\n",
+    ),
+    bug(
+        "silent-listener-read-on",
+        "broker/pump.rs",
+        "live.throttled = self.hot[live.session as usize].answer_bytes >= answer_bytes_max.max(1);",
+        "live.throttled = self.hot[live.session as usize].answer_bytes > answer_bytes_max.max(1);",
+    ),
+    bug(
+        "expired-retained-takes-room",
+        "broker/publish.rs",
+        "        self.retained.purge(self.now);\n",
+        "",
+    ),
+    bug(
+        "queue-emptied-in-vain",
+        "broker/enqueue.rs",
+        "cost > bytes_max || total - queue.bytes() + cost > total_max",
+        "cost > bytes_max",
+    ),
+    bug(
+        "group-message-lost-with-who-left",
+        "broker/subscribe.rs",
+        "            self.leave_group(filter, number);\n",
+        "            session.joined_groups = false;\n            self.leave_group(filter, number);\n",
+    ),
+    bug(
+        "authentication-one-step-too-long",
+        "broker/authenticate.rs",
+        "if authentication.steps > steps_max {",
+        "if authentication.steps > steps_max.saturating_add(1) {",
+    ),
+    bug(
+        "re-authentication-unanswered",
+        "broker/authenticate.rs",
+        "            self.send_auth(conn, ReasonCode::SUCCESS, &properties, actions);\n            return Flow::Continue;",
+        "            let _ = properties;\n            return Flow::Continue;",
+    ),
+    bug(
+        "layers-share-one-deadline",
+        "broker/open.rs",
+        "            connection.phase = phase_at(stage);\n            self.wait_for(conn, stage);\n        }\n        Flow::Continue",
+        "            connection.phase = phase_at(stage);\n        }\n        Flow::Continue",
+    ),
+    bug(
+        "listener-limit-ignored",
+        "broker/state.rs",
+        "self.limits.get(listener).unwrap_or(&self.config.limits)",
+        "self.limits.get(listener).filter(|_| false).unwrap_or(&self.config.limits)",
+    ),
+    bug(
+        "inflight-bytes-ignored",
+        "broker/deliver.rs",
+        "self.sessions.get(number).outbound.bytes() < bytes_max && self.has_window(number)",
+        "(self.sessions.get(number).outbound.bytes() < bytes_max || true) && self.has_window(number)",
+    ),
+    bug(
+        "filter-bytes-ignored",
+        "broker/subscribe.rs",
+        "|| session.subscription_bytes + cost > bytes_max;",
+        "|| session.subscription_bytes + cost > bytes_max.saturating_mul(2);",
+    ),
+    bug(
+        "hook-orders-one-too-many",
+        "hooks/chain.rs",
+        "            self.left = self.max;",
+        "            self.left = self.max.saturating_add(1);",
     ),
 ];

@@ -1,5 +1,7 @@
 //! The property sections of MQTT 5.0 packets: borrowed as they were received, or built one by one. [MQTT 5.0, 2.2.2]
 
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
 mod buf;
 mod property;
 mod section;

@@ -2,6 +2,12 @@
 //!
 //! Which packet may carry which property is the codec's business.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "a section was walked with checks when it was made; see VALIDATED"
+)]
+
 use alloc::vec::Vec;
 
 /// One property with its value, under the standard's name. [MQTT 5.0, 2.2.2.2]

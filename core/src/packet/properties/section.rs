@@ -1,6 +1,12 @@
 //! A property section that was validated: nothing here fails, and reading one property costs no look at the others'
 //! values.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "both walks are of the same section"
+)]
+
 use super::{
     PropertiesBuf, Property,
     property::{Raw, id},

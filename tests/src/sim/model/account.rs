@@ -5,7 +5,10 @@ use super::{
     session::{Session, Weight},
     violated,
 };
-use crate::sim::{tally::Tally, wire::Turn};
+use crate::sim::{
+    tally::Tally,
+    wire::{Out, Turn},
+};
 use sanderling_core::{
     broker::View,
     id::ConnId,
@@ -17,24 +20,80 @@ impl Model {
     pub(super) fn account_for(&mut self, _: &Turn) {
         for session in self.sessions.values_mut() {
             session.delivered_now = Weight::default();
+            session.former = None;
             session.owed.iter_mut().for_each(|copy| copy.is_new = false);
         }
     }
 
-    pub(super) fn on_flushed(&mut self, id: ConnId, bytes: u32) {
-        let conn = self.conn(id);
-        conn.unflushed = conn.unflushed.saturating_sub(u64::from(bytes));
+    /// The event is judged: what comes now belongs to the next one.
+    pub(super) fn close_accounts(&mut self) {
+        for conn in self.conns.values_mut() {
+            conn.answers_now = 0;
+            conn.sent_now = 0;
+        }
     }
 
-    /// Every packet fits its client. [MQTT-3.1.2-24]
-    pub(in super::super) fn check_size(
+    /// The network took bytes. Who had taken too few answers may be read again.
+    pub(super) fn on_flushed(
         &mut self,
         id: ConnId,
-        bytes: usize,
+        bytes: u32,
+        turn: &mut Turn,
         tally: &mut Tally,
     ) -> Judged {
         let conn = self.conn(id);
+        conn.unflushed = conn.unflushed.saturating_sub(u64::from(bytes));
+        // What goes out because of it is not there yet.
+        conn.answers = conn
+            .answers
+            .min(conn.unflushed.saturating_sub(conn.sent_now));
+        let was_throttled = std::mem::take(&mut conn.is_throttled);
+        if was_throttled && conn.phase == Phase::Live && conn.held.is_none() {
+            return self.expect_resume(id, turn, tally);
+        }
+        Ok(())
+    }
+
+    /// True if a client had not taken its answers even before this event.
+    pub(super) fn must_throttle(&self, id: ConnId) -> bool {
+        let max = u64::from(self.config.limits.answer_bytes_max.max(1));
+        let conn = &self.conns[&id];
+        conn.phase == Phase::Live && conn.answers - conn.answers_now.min(conn.answers) >= max
+    }
+
+    /// Stops reading from a client that does not take its answers. True if it is so.
+    pub(super) fn throttles(&mut self, id: ConnId, tally: &mut Tally) -> bool {
+        let max = u64::from(self.config.limits.answer_bytes_max.max(1));
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return false;
+        };
+        conn.is_throttled = conn.phase == Phase::Live && conn.answers >= max;
+        if conn.is_throttled {
+            tally.check("R05");
+            tally.sometimes("a client that takes no answers is not read");
+        }
+        conn.is_throttled
+    }
+
+    /// Every packet fits its client. [MQTT-3.1.2-24]
+    pub(in super::super) fn check_packet(
+        &mut self,
+        id: ConnId,
+        packet: &Out,
+        bytes: usize,
+        gives_reasons: bool,
+        tally: &mut Tally,
+    ) -> Judged {
+        let conn = self.conn(id);
+        if conn.wants_no_reasons && gives_reasons {
+            violated!("R01", "{id} wants no reason strings and gets {packet:?}");
+        }
         conn.unflushed += bytes as u64;
+        conn.sent_now += bytes as u64;
+        if !matches!(packet, Out::Publish(_) | Out::Disconnect { .. }) {
+            conn.answers += bytes as u64;
+            conn.answers_now += bytes as u64;
+        }
         if conn.packet_bytes_max < u32::MAX {
             tally.check("I19");
         }
@@ -152,6 +211,13 @@ impl Model {
         let limits = &self.config.limits;
         let count_max = limits.queue_messages_max as usize;
         for (client_id, session) in &self.sessions {
+            // The last one may go beyond it.
+            let kept = session.kept_bytes();
+            let last = session.inflight.last();
+            let last = last.map_or(0, |flight| flight.copy.message.weight());
+            if kept > 0 && kept - last.min(kept) >= limits.inflight_bytes_max.max(1) {
+                violated!("I21", "{kept} bytes in flight are kept for {client_id:?}");
+            }
             if session.owed.is_empty() {
                 continue;
             }
@@ -212,7 +278,9 @@ impl Model {
                     .iter()
                     .take_while(|copy| Some(copy.message.order) == first)
                     .any(|copy| copy.qos != QoS::AtMostOnce);
-            let is_stuck = if session.owes_again() || session.owed.is_empty() || first_waits {
+            let is_stuck = if session.owes_again() {
+                self.has_window(session)
+            } else if session.owed.is_empty() || first_waits {
                 has_room
             } else {
                 true
@@ -245,7 +313,14 @@ impl Model {
         }
     }
 
+    /// True if one more message may go into flight.
     fn has_room(&self, session: &Session) -> bool {
+        let max = self.config.limits.inflight_bytes_max.max(1);
+        self.has_window(session) && session.kept_bytes() < max
+    }
+
+    /// True if one more may be under way.
+    fn has_window(&self, session: &Session) -> bool {
         let is_v5 = session.version == Version::V5;
         let releasing_max = usize::from(self.config.limits.awaiting_release_max);
         let waits_for_release = !is_v5
@@ -260,11 +335,14 @@ impl Model {
             return "closing";
         };
         match conn.phase {
+            Phase::Opening => return "opening",
             Phase::AwaitConnect => return "before CONNECT",
             Phase::Asking => return "asking about CONNECT",
+            Phase::Authenticating => return "authenticating",
             Phase::Waiting => return "waiting for a session",
             Phase::Closing => return "closing",
             Phase::Live if conn.held.is_some() => return "held",
+            Phase::Live if conn.is_throttled => return "takes no answers",
             Phase::Live => {}
         }
         let session = &self.sessions[&conn.client_id];
@@ -276,10 +354,10 @@ impl Model {
             .any(|replay| !replay.messages.is_empty())
         {
             "replay waits"
-        } else if !session.inflight.is_empty() && !self.has_room(session) {
-            "window full"
         } else if !session.owed.is_empty() {
             "queue waits"
+        } else if !session.inflight.is_empty() && !self.has_room(session) {
+            "window full"
         } else if !session.releasing.is_empty() {
             "awaits PUBCOMP"
         } else if !session.inflight.is_empty() {
@@ -293,6 +371,12 @@ impl Model {
 }
 
 impl Session {
+    /// What is kept until it is acknowledged.
+    fn kept_bytes(&self) -> u64 {
+        let kept = self.inflight.iter().filter(|flight| flight.is_kept);
+        kept.map(|flight| flight.copy.message.weight()).sum()
+    }
+
     fn queued(&self) -> Weight {
         let mut weight = Weight::default();
         self.owed.iter().for_each(|copy| weight.add(&copy.message));

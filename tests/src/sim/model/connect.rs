@@ -1,7 +1,7 @@
 //! From a network connection to a session. [MQTT 5.0, 3.1, 3.2]
 
 use super::{
-    Conn, Judged, Model, Phase,
+    Judged, Model, Phase,
     consult::Subject,
     matching::levels,
     publish::is_server_topic,
@@ -14,65 +14,12 @@ use crate::sim::{
     wire::{Out, Turn},
 };
 use sanderling_core::{
-    broker::{Close, Link},
+    broker::Close,
     id::ConnId,
-    packet::{Connect, PacketType, PropertiesBuf, Version},
+    packet::{Connect, PacketType, Version},
     reason::ReasonCode,
 };
-use std::collections::BTreeMap;
-
 impl Model {
-    pub(super) fn on_opened(
-        &mut self,
-        id: ConnId,
-        link: &Link,
-        turn: &mut Turn,
-        tally: &mut Tally,
-    ) -> Judged {
-        let is_full = self.conns.len() >= self.config.limits.connections_max as usize;
-        let is_accepted = (0..self.sets).all(|hook| self.policy.accepts(hook, link));
-        let turned_away = is_full || self.is_draining || !is_accepted;
-        let deadline_ms = self.config.limits.connect_deadline.as_millis() as u64;
-        self.conns.insert(
-            id,
-            Conn {
-                phase: if turned_away {
-                    Phase::Closing
-                } else {
-                    Phase::AwaitConnect
-                },
-                version: Version::V311,
-                connect_by_ms: self.now_ms + deadline_ms,
-                client_id: String::new(),
-                keep_alive_ms: None,
-                heard_ms: self.now_ms,
-                excused_ms: self.now_ms,
-                packet_bytes_max: u32::MAX,
-                receive_maximum: usize::from(u16::MAX),
-                held: None,
-                entropy: link.entropy,
-                asked_to_outlive: false,
-                waits_for: None,
-                successor: None,
-                aliases_in: BTreeMap::new(),
-                aliases_out: BTreeMap::new(),
-                alias_maximum: 0,
-                unflushed: 0,
-            },
-        );
-        if turned_away {
-            tally.check("I43");
-            if is_full {
-                tally.sometimes("a connection too many");
-            }
-            match turn.take_close(id) {
-                Some(Close::Abort) => {}
-                other => violated!("I43", "{id} is not let in, but {other:?}"),
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn on_connect(
         &mut self,
         id: ConnId,
@@ -84,31 +31,39 @@ impl Model {
         let conn = self.conn(id);
         conn.version = connect.version;
         conn.packet_bytes_max = max;
-        if let Some(reason) = self.fault_of(connect) {
+        conn.wants_no_reasons = connect.properties.request_problem_information() == Some(false);
+        if let Some(reason) = self.fault_of(id, connect) {
             return self.refuse_connect(id, &[reason], turn, tally);
         }
-        // Whether a CONNACK fits is known when there is one.
-        let is_told = matches!(
-            turn.peek(id),
-            Some(Out::ConnAck {
-                reason: ReasonCode::PACKET_TOO_LARGE,
-                ..
-            }) | None
-        );
-        let is_closed = turn.closes.iter().any(|(closed, _)| *closed == id);
-        if is_told && is_closed && max < 100 + connect.client_id.len() as u32 {
+        if self.has_no_room_for_connack(id, connect, turn) {
             tally.sometimes("a client without room for CONNACK");
             return self.refuse_connect(id, &[ReasonCode::PACKET_TOO_LARGE], turn, tally);
         }
         if connect.properties.authentication_method().is_some() {
-            // No hook knows any method.
-            return self.refuse_connect(id, &[ReasonCode::BAD_AUTHENTICATION_METHOD], turn, tally);
+            return self.begin_authentication(id, connect, turn, tally);
         }
         self.judge_connect(id, connect, 0, ReasonCode::SUCCESS, turn, tally)
     }
 
+    /// Whether a CONNACK fits is seen from what is sent: one that says so, or nothing if not even that fits.
+    pub(super) fn has_no_room_for_connack(
+        &self,
+        id: ConnId,
+        connect: &Connect<'_>,
+        turn: &Turn,
+    ) -> bool {
+        let max = connect.properties.maximum_packet_size().unwrap_or(u32::MAX);
+        let is_told = match turn.peek(id) {
+            Some(Out::ConnAck { reason, .. }) => *reason == ReasonCode::PACKET_TOO_LARGE,
+            None => max < 5,
+            Some(_) => false,
+        };
+        let is_closed = turn.closes.iter().any(|(closed, _)| *closed == id);
+        is_told && is_closed && max < 120 + connect.client_id.len() as u32
+    }
+
     /// What is wrong with a CONNECT whatever hooks say.
-    fn fault_of(&self, connect: &Connect<'_>) -> Option<ReasonCode> {
+    fn fault_of(&self, id: ConnId, connect: &Connect<'_>) -> Option<ReasonCode> {
         let limits = &self.config.limits;
         let client_id = connect.client_id;
         let is_named = match connect.version {
@@ -124,8 +79,24 @@ impl Model {
         if will.is_some_and(|topic| levels(topic) > usize::from(limits.topic_levels_max)) {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
-        will.is_some_and(is_server_topic)
-            .then_some(ReasonCode::NOT_AUTHORIZED)
+        let identity = self.conns[&id].link.identity.as_ref();
+        let certified = identity.and_then(|identity| identity.username.as_deref());
+        if !will.is_some_and(is_server_topic) && certified.is_some_and(|name| name.contains('\0')) {
+            return Some(ReasonCode::BAD_USER_NAME_OR_PASSWORD);
+        }
+        let is_allowed = !will.is_some_and(is_server_topic) && self.is_known(id, connect);
+        (!is_allowed).then_some(ReasonCode::NOT_AUTHORIZED)
+    }
+
+    /// Whether a client says who it is, in a way that is looked into, where it must.
+    fn is_known(&self, id: ConnId, connect: &Connect<'_>) -> bool {
+        let link = &self.conns[&id].link;
+        let own = self.config.listener(link.listener);
+        let identity = link.identity.as_ref();
+        own.is_none_or(|own| own.anonymous)
+            || identity.is_some_and(|identity| identity.username.is_some())
+            || connect.properties.authentication_method().is_some()
+            || (connect.username.is_some() && self.sets > 0)
     }
 
     /// All hook sets are asked; the highest refusal wins.
@@ -157,6 +128,8 @@ impl Model {
         tally.check("I43");
         let told = match connect.version {
             Version::V5 if !worst.is_error() => ReasonCode::from_connect_return_code(worst.0),
+            // A CONNACK cannot say everything. [MQTT-3.2.2-8]
+            Version::V5 if worst == ReasonCode::TOPIC_FILTER_INVALID => ReasonCode::NOT_AUTHORIZED,
             Version::V5 => worst,
             Version::V31 | Version::V311 => return self.refuse_connect(id, &[], turn, tally),
         };
@@ -164,7 +137,7 @@ impl Model {
     }
 
     /// CONNACK with a reason, unless not even that fits, then close. [MQTT-3.2.2-7]
-    fn refuse_connect(
+    pub(super) fn refuse_connect(
         &mut self,
         id: ConnId,
         reasons: &[ReasonCode],
@@ -234,8 +207,7 @@ impl Model {
         }
         let resumes = self.make_room(&client_id, connect.clean_start, turn, tally)?;
         if !resumes {
-            self.sessions
-                .insert(client_id.clone(), Session::new(connect.version));
+            self.begin_session(&client_id, Session::new(connect.version), tally);
         }
         self.enter(id, &client_id, connect);
         self.expect_connack(id, connect, resumes, turn, tally)?;
@@ -289,128 +261,42 @@ impl Model {
     fn enter(&mut self, id: ConnId, client_id: &str, connect: &Connect<'_>) {
         let receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
         let expiry_s = self.granted_expiry_s(connect);
-        let inflight_max = self.config.limits.inflight_max.min(receive_maximum).max(1);
+        let inflight_max = self.conns[&id].limits.inflight_max;
+        let inflight_max = inflight_max.min(receive_maximum).max(1);
         let now_ms = self.now_ms;
+        let keep_alive_s = self.granted_keep_alive_s(id, connect);
+        let aliases_max = self.config.limits.topic_aliases_to_client_max;
         let conn = self.conn(id);
         conn.phase = Phase::Live;
+        // What was said before there was a session is no answer to anything.
+        conn.answers = conn.answers_now;
         conn.client_id = client_id.to_owned();
         conn.receive_maximum = usize::from(receive_maximum);
         conn.asked_to_outlive = connect.properties.session_expiry_interval().unwrap_or(0) > 0;
         conn.alias_maximum = connect.properties.topic_alias_maximum().unwrap_or(0);
-        conn.keep_alive_ms =
-            (connect.keep_alive_s > 0).then(|| u64::from(connect.keep_alive_s) * 1500);
+        conn.alias_maximum = conn.alias_maximum.min(aliases_max);
+        conn.keep_alive_ms = (keep_alive_s > 0).then(|| u64::from(keep_alive_s) * 1500);
         conn.heard_ms = now_ms;
-        conn.excused_ms = now_ms;
         let packet_bytes_max = conn.packet_bytes_max;
         let session = self.session(client_id);
+        session.former = Some((session.version, session.packet_bytes_max));
         session.packet_bytes_max = packet_bytes_max;
         session.version = connect.version;
         session.conn = Some(id);
         session.expiry_s = (expiry_s != u32::MAX).then_some(expiry_s);
-        session.ends_ms = None;
+        session.ends = None;
         session.inflight_max = usize::from(inflight_max);
         // A will that waits is void: the client is back. [MQTT-3.1.3-9]
-        session.will_ms = None;
+        session.will_due = None;
         session.will = connect.will.as_ref().map(|will| Will {
             topic: will.topic.as_str().to_owned(),
-            payload: will.payload.to_vec(),
+            payload: will.payload.into(),
             properties: forwarded(will.properties),
             qos: will.qos,
             retain: will.retain,
             delay_s: will.properties.will_delay_interval().unwrap_or(0),
             expiry_s: will.properties.message_expiry_interval(),
         });
-    }
-
-    /// [MQTT 5.0, 3.1.2.11.2]
-    fn granted_expiry_s(&self, connect: &Connect<'_>) -> u32 {
-        let asked = match connect.version {
-            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
-            Version::V31 | Version::V311 if connect.clean_start => 0,
-            Version::V31 | Version::V311 => u32::MAX,
-        };
-        asked.min(self.config.session_expiry_max_s)
-    }
-
-    fn expect_connack(
-        &mut self,
-        id: ConnId,
-        connect: &Connect<'_>,
-        resumes: bool,
-        turn: &mut Turn,
-        tally: &mut Tally,
-    ) -> Judged {
-        let Some(Out::ConnAck {
-            session_present,
-            reason,
-            properties,
-        }) = turn.take(id)
-        else {
-            violated!("R01", "CONNECT on {id} is not answered with CONNACK");
-        };
-        if reason != ReasonCode::SUCCESS {
-            violated!(
-                "R01",
-                "CONNECT on {id} is refused with {reason} for no reason"
-            );
-        }
-        // 3.1 does not know Session Present.
-        if connect.version != Version::V31 && session_present != resumes {
-            violated!(
-                "I25",
-                "Session Present is {session_present} on {id}, and a session goes on: {resumes}"
-            );
-        }
-        tally.check("I25");
-        if resumes {
-            tally.sometimes("a session is resumed");
-        }
-        if connect.version == Version::V5 {
-            self.check_connack(connect, &properties)?;
-        }
-        Ok(())
-    }
-
-    /// A 5.0 client is told of every bound that is not the standard's. [MQTT 5.0, 3.2.2.3]
-    fn check_connack(&self, connect: &Connect<'_>, properties: &PropertiesBuf) -> Judged {
-        let told = properties.as_properties();
-        let limits = &self.config.limits;
-        let asked = connect.properties.session_expiry_interval().unwrap_or(0);
-        let granted = self.granted_expiry_s(connect);
-        if told.session_expiry_interval().unwrap_or(asked) != granted {
-            violated!(
-                "I28",
-                "the client asked for {asked} s, gets {granted} s and is told {told:?}"
-            );
-        }
-        let receive_maximum = limits.receive_maximum.max(1);
-        if told.receive_maximum().unwrap_or(u16::MAX) != receive_maximum {
-            violated!(
-                "I17",
-                "our Receive Maximum is {receive_maximum}, and the client is told {told:?}"
-            );
-        }
-        if told.maximum_packet_size().unwrap_or(u32::MAX) != limits.packet_bytes_max {
-            violated!(
-                "I19",
-                "our Maximum Packet Size is {}, and the client is told {told:?}",
-                limits.packet_bytes_max
-            );
-        }
-        if told.assigned_client_identifier().is_some() != connect.client_id.is_empty() {
-            violated!(
-                "R01",
-                "a name is assigned exactly if there is none: {told:?}"
-            );
-        }
-        if told.topic_alias_maximum().unwrap_or(0) != limits.topic_alias_maximum {
-            violated!(
-                "I20",
-                "our Topic Alias Maximum is {}, and the client is told {told:?}",
-                limits.topic_alias_maximum
-            );
-        }
-        Ok(())
     }
 
     /// The PUBRELs of an earlier connection go out again, in order. [MQTT-4.4.0-1] [MQTT-4.6.0-4]

@@ -1,6 +1,6 @@
 //! Questions that hooks leave open: each ends once, by a verdict, by its deadline, or with its connection.
 
-use super::{Judged, Model, Phase, violated};
+use super::{Judged, Model, Phase, publish::Draft, time::Deadline, violated};
 use crate::sim::{tally::Tally, wire::Turn};
 use sanderling_core::{
     codec::decode_again,
@@ -19,7 +19,7 @@ pub(super) struct Asked {
     pub(super) packet: Vec<u8>,
     pub(super) version: Version,
     /// Then the answer is no.
-    pub(super) by_ms: u64,
+    pub(super) by: Deadline,
 }
 
 /// What is asked about, and what was decided before.
@@ -28,7 +28,9 @@ pub(super) enum Subject {
     Connect {
         worst: ReasonCode,
     },
-    Publish,
+    Publish(Draft),
+    /// A step of an enhanced authentication.
+    Step,
     Subscribe {
         granted: Vec<Result<QoS, ReasonCode>>,
     },
@@ -44,7 +46,7 @@ impl Model {
         packet: Vec<u8>,
         turn: &mut Turn,
     ) -> Judged {
-        let entropy = self.conn(id).entropy;
+        let entropy = self.conn(id).link.entropy;
         let mut consults = turn.consults.iter();
         let at = consults.position(|(_, asks, about)| *asks == hook && *about == entropy);
         let Some(at) = at else {
@@ -57,7 +59,7 @@ impl Model {
         if self.tickets.contains_key(&ticket) {
             violated!("R04", "question {ticket} is open already");
         }
-        let by_ms = self.now_ms + self.config.limits.verdict_deadline.as_millis() as u64;
+        let by = self.deadline_in(self.config.limits.verdict_deadline);
         let version = self.conn(id).version;
         self.conn(id).held = Some(ticket);
         self.tickets.insert(
@@ -68,7 +70,7 @@ impl Model {
                 subject,
                 packet,
                 version,
-                by_ms,
+                by,
             },
         );
         Ok(())
@@ -101,8 +103,15 @@ impl Model {
         let id = asked.conn;
         let from = asked.hook + 1;
         let bytes = asked.packet.clone().into();
-        self.conn(id).held = None;
+        let now_ms = self.now_ms;
+        let conn = self.conn(id);
+        conn.held = None;
+        // It could not be heard.
+        conn.heard_ms = now_ms;
         match (asked.subject, decode_again(&bytes, asked.version)) {
+            (Subject::Step, ClientPacket::Connect(_) | ClientPacket::Auth(_)) => {
+                self.rule_on_step(id, asked.packet, verdict, turn, tally)?;
+            }
             (Subject::Connect { worst }, ClientPacket::Connect(connect)) => {
                 let worst = match verdict {
                     Verdict::Permit => worst,
@@ -114,12 +123,14 @@ impl Model {
                 self.conn(id).phase = Phase::AwaitConnect;
                 self.judge_connect(id, &connect, from, worst, turn, tally)?;
             }
-            (Subject::Publish, ClientPacket::Publish(publish)) => match verdict {
-                Verdict::Permit => self.judge_publish(id, &publish, from, turn, tally)?,
-                Verdict::Refuse(_)
-                | Verdict::Grant(_)
-                | Verdict::Authenticate(_)
-                | Verdict::Replace(_) => {
+            (Subject::Publish(mut draft), ClientPacket::Publish(publish)) => match verdict {
+                Verdict::Permit => self.judge_publish(id, &publish, from, draft, turn, tally)?,
+                Verdict::Replace(publication) => {
+                    tally.sometimes("a verdict replaces a message");
+                    draft.replace(&publication);
+                    self.judge_publish(id, &publish, from, draft, turn, tally)?;
+                }
+                Verdict::Refuse(_) | Verdict::Grant(_) | Verdict::Authenticate(_) => {
                     self.refuse_publish(id, &publish, turn, tally)?;
                 }
             },
@@ -147,14 +158,26 @@ impl Model {
             }
             (subject, packet) => violated!("R04", "{subject:?} is asked about {packet:?}"),
         }
-        self.expect_resume(id, turn)
+        self.expect_resume(id, turn, tally)
     }
 
     /// A connection that is free again is read from again.
-    pub(super) fn expect_resume(&mut self, id: ConnId, turn: &mut Turn) -> Judged {
+    pub(super) fn expect_resume(
+        &mut self,
+        id: ConnId,
+        turn: &mut Turn,
+        tally: &mut Tally,
+    ) -> Judged {
         let conn = self.conn(id);
-        let is_free = conn.phase == Phase::Live && conn.held.is_none();
+        let is_free = match conn.phase {
+            Phase::Live => conn.held.is_none(),
+            Phase::Authenticating => true,
+            _ => false,
+        };
         let at = turn.resumes.iter().position(|resumed| *resumed == id);
+        // Some answers of this event may come later than this.
+        let is_throttled = at.is_none() && self.throttles(id, tally);
+        let is_free = is_free && !is_throttled && !self.must_throttle(id);
         match (is_free, at) {
             (true, Some(at)) => {
                 turn.resumes.remove(at);

@@ -62,7 +62,7 @@ impl Model {
             .config
             .retry_interval
             .map(|every| every.as_millis() as u64);
-        let inflight_max = usize::from(self.config.limits.inflight_max.max(1));
+        let inflight_max = usize::from(self.conn(id).limits.inflight_max.max(1));
         let receive_maximum = self.conn(id).receive_maximum;
         let packet_id = delivery.packet_id.unwrap_or(0);
         let session = self.session(client_id);
@@ -87,7 +87,10 @@ impl Model {
                 Some(copy) => copy,
                 None => {
                     let fits = |copy: &Copy| difference(copy, delivery, is_v5, now_ms).is_none();
-                    match self.take_floating(client_id, fits) {
+                    let fresh = |copy: &Copy| fits(copy) && !copy.message.is_expired(now_ms);
+                    let found = self.find_floating(client_id, fresh);
+                    let found = found.or_else(|| self.find_floating(client_id, fits));
+                    match found.map(|found| self.take_found(found)) {
                         Some(copy) => {
                             tally.check("I45");
                             copy
@@ -96,8 +99,13 @@ impl Model {
                     }
                 }
             };
-            self.session(client_id)
-                .sent_first(copy, delivery, now_ms, tally)?;
+            self.session(client_id).sent_first(
+                copy,
+                delivery,
+                now_ms,
+                retry_ms.is_some(),
+                tally,
+            )?;
         }
         if delivery.qos != QoS::AtMostOnce {
             check_window(
@@ -324,6 +332,7 @@ impl Session {
         copy: Copy,
         delivery: &Delivery,
         now_ms: u64,
+        retries: bool,
         tally: &mut Tally,
     ) -> Judged {
         self.delivered_now.add(&copy.message);
@@ -341,8 +350,10 @@ impl Session {
                 "something new comes before what is to be sent again: {delivery:?}"
             );
         }
+        let is_kept = retries || copy.shared.is_some() || self.expiry_s != Some(0);
         self.inflight.push(Flight {
             packet_id,
+            is_kept,
             copy,
             is_sent_here: true,
             sent_ms: now_ms,

@@ -27,11 +27,13 @@ impl Model {
             self.dropped[drop.qos as usize] += 1;
             let found = if drop.shared {
                 self.take_shared_drop(&drop, tally)?
-            } else if self.has_ended(&drop.client_id) {
+            } else if !self.has_ended(&drop.client_id) {
+                self.take_own_drop(&drop, tally)?
+            } else if let Some(copy) = self.take_drop_of_next(&drop, tally)? {
+                Some(copy)
+            } else {
                 // What a session loses on its last day is gone with it in any case.
                 continue;
-            } else {
-                self.take_own_drop(&drop, tally)?
             };
             let Some(copy) = found else {
                 let owed = self.sessions.get(&drop.client_id).map(|one| &one.owed);
@@ -40,6 +42,14 @@ impl Model {
             lost += usize::from(copy.is_new);
         }
         Ok(lost)
+    }
+
+    /// Takes a copy that the session has lost which followed one that ended in this event.
+    fn take_drop_of_next(&mut self, drop: &Lost, tally: &mut Tally) -> Judged<Option<Copy>> {
+        match self.sessions.contains_key(&drop.client_id) {
+            true => self.take_own_drop(drop, tally),
+            false => Ok(None),
+        }
     }
 
     /// Takes a copy that its session has lost.
@@ -53,13 +63,18 @@ impl Model {
         let queues_qos0 = self.config.queue_qos0;
         let is_output_full = self.is_output_full(&drop.client_id);
         let may_be_full = self.may_be_full(&drop.client_id);
+        let is_in_vain = self.is_in_vain(&drop.client_id);
         let others = self.weight_of_others(&drop.client_id);
         let limits = self.config.limits.clone();
         let session = self.session(&drop.client_id);
         let is_away = session.conn.is_none();
         Ok(match drop.why {
-            DropCause::QueueFull if may_be_full => session.take_victim(drop, &limits, others),
-            DropCause::QueueFull => None,
+            DropCause::QueueFull if !may_be_full => None,
+            // Nothing is lost for what is lost itself.
+            DropCause::QueueFull if is_in_vain => {
+                session.take(drop, |copy| is_hopeless(copy, &limits, others))
+            }
+            DropCause::QueueFull => session.take_victim(drop, &limits, others),
             DropCause::Expired => session.take(drop, |copy| copy.message.is_expired(now_ms)),
             DropCause::Away => session.take(drop, |copy| {
                 copy.qos == QoS::AtMostOnce
@@ -163,6 +178,23 @@ impl Model {
             || total > limits.queue_bytes_total_max
     }
 
+    /// Whether all that came to this queue during this event was lost itself for certain, beside what others had all the
+    /// time.
+    fn is_in_vain(&self, client_id: &str) -> bool {
+        let others = self
+            .sessions
+            .iter()
+            .filter(|(other, _)| *other != client_id);
+        let kept = others.flat_map(|(_, session)| &session.owed);
+        let kept = kept.filter(|copy| !copy.is_new);
+        let kept: u64 = kept.map(|copy| copy.message.weight()).sum();
+        let session = &self.sessions[client_id];
+        let mut came = session.owed.iter().filter(|copy| copy.is_new);
+        session.delivered_now.count == 0
+            && self.may_have_held(client_id).next().is_none()
+            && came.all(|copy| is_hopeless(copy, &self.config.limits, kept))
+    }
+
     /// What all queues but this one weighed together at most during this event, with all that may stand in any.
     fn weight_of_others(&self, client_id: &str) -> u64 {
         let ended = self.ended.iter().map(|(name, session)| (name, session));
@@ -223,7 +255,9 @@ impl Session {
 
     /// True if the client does not take the PUBLISH of a copy. [MQTT-3.1.2-25]
     fn is_too_large(&self, copy: &Copy, now_ms: u64) -> bool {
-        wire_bytes(copy, self.version, now_ms) > self.packet_bytes_max as usize
+        let is_beyond =
+            |(version, max): (Version, u32)| wire_bytes(copy, version, now_ms) > max as usize;
+        is_beyond((self.version, self.packet_bytes_max)) || self.former.is_some_and(is_beyond)
     }
 
     /// What its queue held at most during this event.
@@ -272,13 +306,14 @@ impl Session {
 
     /// A message that its client does not take, live, in flight or retained. [MQTT-3.1.2-25]
     fn take_too_large(&mut self, drop: &Lost, now_ms: u64) -> Option<Copy> {
+        // What is to be sent again comes first.
+        if let Some(at) = self.too_large_in_flight(drop, now_ms) {
+            return Some(self.inflight.remove(at).copy);
+        }
         let owed = self.owed.iter();
         let mut owed = owed.map(|copy| drop.is(copy) && self.is_too_large(copy, now_ms));
         if let Some(at) = owed.position(|is_it| is_it) {
             return Some(self.owed.remove(at));
-        }
-        if let Some(at) = self.too_large_in_flight(drop, now_ms) {
-            return Some(self.inflight.remove(at).copy);
         }
         for replay in 0..self.replays.len() {
             for at in 0..self.replays[replay].messages.len() {

@@ -16,6 +16,7 @@ use sanderling_core::{
     packet::{Disconnect, Version},
     reason::ReasonCode,
 };
+use std::time::Duration;
 
 impl Model {
     /// A rule was broken: a 5.0 client is told which kind, then the connection ends and the will is published.
@@ -62,8 +63,8 @@ impl Model {
     ) -> Judged {
         match self.conn(id).phase {
             Phase::Closing => Ok(()),
-            Phase::Asking | Phase::Waiting => {
-                violated!("R03", "bytes of {id} are read while it is held")
+            Phase::Opening | Phase::Asking | Phase::Waiting => {
+                violated!("R03", "bytes of {id} are decoded while it is held or opens")
             }
             Phase::AwaitConnect => {
                 tally.check("R02");
@@ -80,6 +81,14 @@ impl Model {
                 match turn.take_close(id) {
                     Some(_) => Ok(()),
                     None => violated!("R02", "{id} stays open after a malformed CONNECT"),
+                }
+            }
+            Phase::Authenticating => {
+                tally.check("R02");
+                self.conn(id).phase = Phase::Closing;
+                match turn.take_close(id) {
+                    Some(_) => Ok(()),
+                    None => violated!("R02", "{id} stays open after a malformed packet"),
                 }
             }
             Phase::Live => {
@@ -100,13 +109,13 @@ impl Model {
             Phase::Live => self.leave(id, false, false, turn, tally)?,
             Phase::Asking => self.drop_ticket(id, tally),
             Phase::Waiting => self.stop_waiting(id),
-            Phase::AwaitConnect | Phase::Closing => {}
+            Phase::Opening | Phase::AwaitConnect | Phase::Authenticating | Phase::Closing => {}
         }
         self.conns.remove(&id);
         Ok(())
     }
 
-    fn drop_ticket(&mut self, id: ConnId, tally: &mut Tally) {
+    pub(super) fn drop_ticket(&mut self, id: ConnId, tally: &mut Tally) {
         if let Some(ticket) = self.conn(id).held.take() {
             tally.sometimes("a question ends with its connection");
             self.tickets.remove(&ticket);
@@ -178,7 +187,6 @@ impl Model {
     ) -> Judged {
         self.match_deliveries(id, turn, tally)?;
         self.drop_ticket(id, tally);
-        let now_ms = self.now_ms;
         let conn = self.conn(id);
         conn.phase = Phase::Closing;
         let client_id = conn.client_id.clone();
@@ -192,10 +200,8 @@ impl Model {
             .releasing
             .iter_mut()
             .for_each(|release| release.is_sent_here = false);
-        let ends_with_it = session.expiry_s == Some(0);
-        session.ends_ms = session
-            .expiry_s
-            .map(|seconds| now_ms + u64::from(seconds) * 1000);
+        let expiry_s = session.expiry_s;
+        let ends_with_it = expiry_s == Some(0);
         match session.will.take() {
             Some(_) if is_normal => {
                 tally.check("I36");
@@ -206,14 +212,19 @@ impl Model {
             }
             Some(will) => {
                 tally.sometimes("a will waits");
-                session.will_ms = Some(now_ms + u64::from(will.delay_s) * 1000);
+                let due = self.deadline_in(seconds(will.delay_s));
+                let session = self.session(&client_id);
+                session.will_due = Some(due);
                 session.will = Some(will);
             }
             None => {}
         }
-        match ends_with_it {
-            true => self.end_session(&client_id, turn, tally)?,
-            false => self.offer_anew(&client_id),
+        if ends_with_it {
+            self.end_session(&client_id, turn, tally)?;
+        } else {
+            self.offer_anew(&client_id);
+            let ends = expiry_s.map(|expiry_s| self.deadline_in(seconds(expiry_s)));
+            self.session(&client_id).ends = ends;
         }
         let successor = self.conn(id).successor.take();
         self.go_on_with(successor, turn, tally)
@@ -260,4 +271,8 @@ impl Model {
         self.ended.push((client_id.to_owned(), session));
         Ok(())
     }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
 }

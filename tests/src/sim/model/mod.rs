@@ -5,12 +5,16 @@
 
 mod account;
 mod acknowledge;
+mod authenticate;
+mod command;
+mod connack;
 mod connect;
 mod consult;
 mod deliver;
 mod drop;
 mod end;
 mod matching;
+mod open;
 mod publish;
 mod session;
 mod share;
@@ -21,18 +25,19 @@ mod time;
 use super::{
     policy::{Policy, Rates},
     tally::Tally,
-    wire::{Out, Turn},
+    wire::{Out, Payload, Turn},
     world::Judged,
 };
 use sanderling_core::{
-    broker::{Answer, Command, Event, Flow},
-    config::Config,
+    broker::{Close, Event, Flow, Link, NewSubscription},
+    config::{Config, Limits},
     id::{ConnId, Ticket},
     packet::{ClientPacket, Version},
     reason::ReasonCode,
 };
 use session::{Message, Session};
 use std::{collections::BTreeMap, rc::Rc};
+use time::Deadline;
 
 /// A rule that was broken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,7 +73,15 @@ pub(super) struct Model {
     conns: BTreeMap<ConnId, Conn>,
     pub(super) sessions: BTreeMap<String, Session>,
     retained: BTreeMap<String, Rc<Message>>,
+    /// Subscriptions that the program has made for clients without session.
+    reserved: BTreeMap<String, Vec<NewSubscription>>,
+    /// Topics whose retained messages hooks have replaced at the end of this event.
+    replaced_late: Vec<String>,
+    /// Subscriptions that were ended at the end of this event, by client.
+    unsubscribed_late: Vec<(String, String)>,
     accepted: u64,
+    /// Deadlines set so far.
+    deadlines_set: u64,
     tickets: BTreeMap<Ticket, consult::Asked>,
     /// The group that each shared filter has now or had last, by its number among all that were founded.
     groups: BTreeMap<String, u64>,
@@ -87,7 +100,7 @@ pub(super) struct Model {
     /// Messages that could not be retained.
     retained_refused: u64,
     /// Everything any message said: payload to topic, to explain what should not have been sent.
-    said: BTreeMap<Vec<u8>, String>,
+    said: BTreeMap<Payload, String>,
 }
 
 /// A network connection.
@@ -96,18 +109,24 @@ struct Conn {
     phase: Phase,
     version: Version,
     /// The CONNECT must be complete by then.
-    connect_by_ms: u64,
+    connect_by: Deadline,
+    /// That has passed, but its CONNECT is complete and in question.
+    is_connect_late: bool,
     client_id: String,
     keep_alive_ms: Option<u64>,
-    /// When the client was last heard of: certainly then, and at the latest.
+    /// When the client was last heard of, or could not be heard because it was held.
     heard_ms: u64,
-    excused_ms: u64,
     packet_bytes_max: u32,
     /// What the client takes at one time on this connection. [MQTT-3.3.4-9]
     receive_maximum: usize,
     held: Option<Ticket>,
-    /// What the driver gave it; questions carry it too.
-    entropy: [u8; 16],
+    authentication: Option<authenticate::Authentication>,
+    /// It wants no reason strings and user properties but where they must be. [MQTT-3.1.2-29]
+    wants_no_reasons: bool,
+    /// Where it came from; questions carry its random bytes, too.
+    link: Link,
+    /// The bounds that hold for it.
+    limits: Limits,
     /// Its CONNECT gave an expiry interval above 0.
     asked_to_outlive: bool,
     /// While it waits: the connection it waits for, and its CONNECT.
@@ -120,12 +139,23 @@ struct Conn {
     alias_maximum: u16,
     /// Bytes sent and not flushed.
     pub(super) unflushed: u64,
+    /// How many of them were sent during this event.
+    sent_now: u64,
+    /// How many of them are answers, at most, and how many of those came during this event.
+    answers: u64,
+    answers_now: u64,
+    /// It does not take its answers, and so is not read.
+    is_throttled: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
+    /// A layer below MQTT is at work.
+    Opening,
     AwaitConnect,
     Asking,
+    /// For an AUTH of the client, before CONNACK.
+    Authenticating,
     /// For its session to leave another connection.
     Waiting,
     Live,
@@ -142,7 +172,11 @@ impl Model {
             conns: BTreeMap::new(),
             sessions: BTreeMap::new(),
             retained: BTreeMap::new(),
+            reserved: BTreeMap::new(),
+            replaced_late: Vec::new(),
+            unsubscribed_late: Vec::new(),
             accepted: 0,
+            deadlines_set: 0,
             tickets: BTreeMap::new(),
             groups: BTreeMap::new(),
             founded: 0,
@@ -173,10 +207,26 @@ impl Model {
         let turn = &mut turn;
         self.account_for(turn);
         match event {
-            Event::Opened { conn, link, .. } => self.on_opened(*conn, link, turn, tally)?,
+            Event::Opened { conn, link, stage } => {
+                self.on_opened(*conn, link, *stage, turn, tally)?;
+            }
+            Event::Announced { conn, stage, .. } => {
+                self.on_announced(*conn, *stage, turn, tally)?;
+            }
+            Event::Identified { conn, identity } => {
+                self.conn(*conn).link.identity = Some(identity.clone());
+            }
+            Event::Progressed { conn, stage } => self.on_progressed(*conn, *stage, tally)?,
+            Event::Faulted { conn, .. } => self.on_faulted(*conn, turn, tally)?,
+            Event::Lagged { conn, lag } => self.on_lagged(*conn, *lag, turn, tally)?,
             Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
+            Event::ReceivedRun { conn, run } => {
+                for (publish, _) in run.packets() {
+                    self.on_packet(*conn, &ClientPacket::Publish(publish), turn, tally)?;
+                }
+            }
             Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
-            Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes),
+            Event::Flushed { conn, bytes } => self.on_flushed(*conn, *bytes, turn, tally)?,
             Event::Closed { conn, cause } => self.on_closed(*conn, *cause, turn, tally)?,
             Event::Drained { conn } => self.on_drained(*conn, turn, tally)?,
             Event::TimerFired => self.on_timer(turn, tally)?,
@@ -184,18 +234,15 @@ impl Model {
                 self.on_ruled(*ticket, verdict.clone(), turn, tally)?;
             }
             Event::Ordered { command, .. } => self.on_command(command, turn, tally)?,
-            Event::Announced { .. }
-            | Event::Identified { .. }
-            | Event::Progressed { .. }
-            | Event::Faulted { .. }
-            | Event::Lagged { .. } => {
-                unreachable!("simulated connections have no layers below MQTT")
-            }
         }
+        let held = self.is_to_be_held(event, tally);
+        self.obey_hooks(turn, tally)?;
         self.match_all(turn, tally)?;
         self.match_drops(turn, tally)?;
+        self.stop_replays_late();
         self.settle_floating()?;
-        self.check_hold(event, turn)?;
+        check_hold(turn, held)?;
+        self.close_accounts();
         finish(turn)
     }
 
@@ -216,11 +263,21 @@ impl Model {
             (Phase::AwaitConnect, ClientPacket::Connect(connect)) => {
                 return self.on_connect(id, connect, turn, tally);
             }
+            (Phase::Authenticating, ClientPacket::Disconnect(_)) => {
+                conn.phase = Phase::Closing;
+                return match turn.take_close(id) {
+                    Some(Close::Flush) => Ok(()),
+                    other => violated!("R01", "{id} says good-bye and then {other:?}"),
+                };
+            }
+            (Phase::Authenticating, _) => {
+                return self.on_packet_while_authenticating(id, packet, turn, tally);
+            }
+            (Phase::Opening, _) => violated!("R03", "{id} does not speak MQTT yet"),
             (Phase::AwaitConnect, _) => violated!("R01", "the decoder lets {packet:?} come first"),
             (Phase::Live, _) => {}
         }
         conn.heard_ms = now_ms;
-        conn.excused_ms = now_ms;
         match packet {
             ClientPacket::Publish(publish) => self.on_publish(id, publish, turn, tally),
             ClientPacket::PubAck(ack) => self.on_puback(id, ack, tally),
@@ -239,25 +296,8 @@ impl Model {
                 other => violated!("R01", "PINGREQ is answered with {other:?}"),
             },
             ClientPacket::Disconnect(disconnect) => self.on_disconnect(id, disconnect, turn, tally),
-            ClientPacket::Connect(_) | ClientPacket::Auth(_) => {
-                self.refuse(id, &[ReasonCode::PROTOCOL_ERROR], turn, tally)
-            }
-        }
-    }
-
-    fn on_command(&mut self, command: &Command, turn: &mut Turn, tally: &mut Tally) -> Judged {
-        let answer = match turn.answers.pop() {
-            Some(answer) if turn.answers.is_empty() => answer,
-            other => violated!("R01", "a command is answered with {other:?} and more"),
-        };
-        tally.check("R01");
-        match (command, answer) {
-            (Command::Publish(publication), answer) => {
-                self.on_publication(publication, &answer, turn, tally)
-            }
-            (Command::Statistics, Answer::Statistics(_)) => Ok(()),
-            (Command::Drain, Answer::Drained) => self.on_drain(turn, tally),
-            (command, answer) => violated!("R01", "{command:?} is answered with {answer:?}"),
+            ClientPacket::Connect(_) => self.refuse(id, &[ReasonCode::PROTOCOL_ERROR], turn, tally),
+            ClientPacket::Auth(auth) => self.on_auth(id, auth, turn, tally),
         }
     }
 
@@ -275,24 +315,25 @@ impl Model {
         self.session(&client_id)
     }
 
-    /// A connection is held exactly as long as there is a question about it.
-    fn check_hold(&mut self, event: &Event<'_>, turn: &mut Turn) -> Judged {
-        let asks = !turn.consults.is_empty();
-        if asks {
-            violated!("R04", "questions that no hook asks: {:?}", turn.consults);
-        }
-        let held = match event {
-            Event::Received { conn, .. } => self
-                .conns
-                .get(conn)
-                .is_some_and(|conn| conn.held.is_some() || conn.phase == Phase::Waiting),
-            _ => false,
+    /// A connection is held exactly as long as there is a question about it, or it takes no answers.
+    fn is_to_be_held(&mut self, event: &Event<'_>, tally: &mut Tally) -> bool {
+        let Event::Received { conn: id, .. } = event else {
+            return false;
         };
-        if (turn.flow == Flow::Hold) != held {
-            violated!("R04", "{:?}, though held is {held}", turn.flow);
-        }
-        Ok(())
+        let conn = self.conns.get(id);
+        let asks = |conn: &Conn| conn.held.is_some() || conn.phase == Phase::Waiting;
+        conn.is_some_and(asks) || self.throttles(*id, tally)
     }
+}
+
+fn check_hold(turn: &Turn, held: bool) -> Judged {
+    if !turn.consults.is_empty() {
+        violated!("R04", "questions that no hook asks: {:?}", turn.consults);
+    }
+    if (turn.flow == Flow::Hold) != held {
+        violated!("R04", "{:?}, though held is {held}", turn.flow);
+    }
+    Ok(())
 }
 
 /// Nothing is left that was not called for.

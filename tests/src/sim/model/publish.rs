@@ -4,20 +4,21 @@ use super::{
     Judged, Model,
     consult::Subject,
     matching::{levels, matches},
-    session::{Copy, Message, Weight, forwarded},
+    session::{Copy, Message, forwarded},
     share::shared_path,
     violated,
 };
 use crate::sim::{
+    policy::Change,
     tally::Tally,
-    wire::{Out, Turn},
+    wire::{Out, Payload, Turn, copy},
 };
 use sanderling_core::{
-    broker::{Answer, Publication},
+    broker::Publication,
     config::DeliveryMode,
     hooks::Ruling,
     id::ConnId,
-    packet::{ClientPacket, PacketType, Publish, QoS, SubscribeOptions, Version},
+    packet::{ClientPacket, PacketType, PropertiesBuf, Publish, QoS, SubscribeOptions, Version},
     reason::ReasonCode,
 };
 use std::rc::Rc;
@@ -34,7 +35,7 @@ impl Model {
             return self.on_named_publish(id, publish, turn, tally);
         };
         tally.check("I20");
-        if alias > self.config.limits.topic_alias_maximum {
+        if alias > self.conns[&id].limits.topic_alias_maximum {
             return self.refuse(id, &[ReasonCode::TOPIC_ALIAS_INVALID], turn, tally);
         }
         let aliases = &mut self.conn(id).aliases_in;
@@ -74,13 +75,13 @@ impl Model {
         if levels(publish.topic) > usize::from(self.config.limits.topic_levels_max) {
             return self.refuse(id, &[ReasonCode::TOPIC_NAME_INVALID], turn, tally);
         }
-        let receive_maximum = usize::from(self.config.limits.receive_maximum.max(1));
+        let receive_maximum = usize::from(self.conns[&id].limits.receive_maximum.max(1));
         if is_v5 && publish.qos == QoS::ExactlyOnce && taken >= receive_maximum {
             tally.check("I17");
             tally.sometimes("a client exceeds our Receive Maximum");
             return self.refuse(id, &[ReasonCode::RECEIVE_MAXIMUM_EXCEEDED], turn, tally);
         }
-        self.judge_publish(id, publish, 0, turn, tally)
+        self.judge_publish(id, publish, 0, Draft::of(publish), turn, tally)
     }
 
     /// The first refusal is final.
@@ -89,6 +90,7 @@ impl Model {
         id: ConnId,
         publish: &Publish<'_>,
         from: u16,
+        mut draft: Draft,
         turn: &mut Turn,
         tally: &mut Tally,
     ) -> Judged {
@@ -96,6 +98,10 @@ impl Model {
             return self.refuse_publish(id, publish, turn, tally);
         }
         for hook in from..self.sets {
+            if let Some(change) = self.policy.change(hook, publish) {
+                tally.sometimes("a hook changes a message");
+                draft.apply(change);
+            }
             match self.policy.publish(hook, publish) {
                 Ruling::Permit => {}
                 Ruling::Refuse(_) => return self.refuse_publish(id, publish, turn, tally),
@@ -103,17 +109,21 @@ impl Model {
                     tally.sometimes("a PUBLISH in question");
                     let packet = ClientPacket::Publish(publish.clone());
                     let bytes = crate::sim::packets::encode(&packet, self.conn(id).version);
-                    return self.open_ticket(id, hook, Subject::Publish, bytes, turn);
+                    return self.open_ticket(id, hook, Subject::Publish(draft), bytes, turn);
                 }
             }
         }
-        self.accept_publish(id, publish, turn, tally)
+        if levels(&draft.topic) > usize::from(self.config.limits.topic_levels_max) {
+            return self.refuse_publish(id, publish, turn, tally);
+        }
+        self.accept_publish(id, publish, draft, turn, tally)
     }
 
     fn accept_publish(
         &mut self,
         id: ConnId,
         publish: &Publish<'_>,
+        draft: Draft,
         turn: &mut Turn,
         tally: &mut Tally,
     ) -> Judged {
@@ -130,15 +140,16 @@ impl Model {
             }
         }
         tally.check("R01");
+        let properties = draft.properties.as_properties();
         let message = Message {
             order: 0,
-            topic: publish.topic.to_owned(),
-            payload: publish.payload.to_vec(),
-            properties: forwarded(publish.properties),
-            qos: publish.qos,
-            retain: publish.retain,
+            topic: draft.topic,
+            payload: draft.payload,
+            properties: forwarded(properties),
+            qos: draft.qos,
+            retain: draft.retain,
             accepted_ms: self.now_ms,
-            expiry_s: publish.properties.message_expiry_interval(),
+            expiry_s: properties.message_expiry_interval(),
             publisher: Some(publisher),
         };
         self.accept(message, tally)?;
@@ -169,61 +180,10 @@ impl Model {
         }
     }
 
-    /// The program around the broker publishes.
-    pub(super) fn on_publication(
-        &mut self,
-        publication: &Publication,
-        answer: &Answer,
-        turn: &mut Turn,
-        tally: &mut Tally,
-    ) -> Judged {
-        let is_deep = levels(&publication.topic) > usize::from(self.config.limits.topic_levels_max);
-        match answer {
-            Answer::TopicTooDeep if is_deep => return Ok(()),
-            Answer::Published { .. } if !is_deep => {}
-            other => violated!(
-                "R01",
-                "a message to {:?} is answered with {other:?}",
-                publication.topic
-            ),
-        }
-        let properties = publication.properties.as_properties();
-        let copies = self.accept(
-            Message {
-                order: 0,
-                topic: publication.topic.clone(),
-                payload: publication.payload.to_vec(),
-                properties: forwarded(properties),
-                qos: publication.qos,
-                retain: publication.retain,
-                accepted_ms: self.now_ms,
-                expiry_s: properties.message_expiry_interval(),
-                publisher: None,
-            },
-            tally,
-        )?;
-        let Answer::Published { receivers } = *answer else {
-            return Ok(());
-        };
-        self.match_all(turn, tally)?;
-        let lost = self.match_drops(turn, tally)?;
-        if receivers as usize + lost != copies {
-            violated!(
-                "I58",
-                "{copies} copies are made, {lost} lost, and {receivers} receivers are reported"
-            );
-        }
-        Ok(())
-    }
-
     /// A message is accepted: stored if it is to be retained, and owed to everybody whose subscription matches.
     /// Returns how many copies that makes.
-    pub(super) fn accept(&mut self, mut message: Message, tally: &mut Tally) -> Judged<usize> {
-        self.accepted += 1;
-        message.order = self.accepted;
-        self.said
-            .insert(message.payload.clone(), message.topic.clone());
-        let message = Rc::new(message);
+    pub(super) fn accept(&mut self, message: Message, tally: &mut Tally) -> Judged<usize> {
+        let message = self.number(message);
         if message.retain {
             self.retain(&message, tally)?;
         }
@@ -237,7 +197,7 @@ impl Model {
     }
 
     /// [MQTT-3.3.1-5] [MQTT-3.3.1-6]
-    fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
+    pub(super) fn retain(&mut self, message: &Rc<Message>, tally: &mut Tally) -> Judged {
         tally.check("I31");
         let topic = &message.topic;
         let is_refused = !message.payload.is_empty() && !self.has_room_to_retain(message);
@@ -245,11 +205,8 @@ impl Model {
             self.retained_refused += 1;
             tally.sometimes("a message cannot be retained");
         }
-        // What is replaced is not sent to anybody any more.
-        for session in self.sessions.values_mut() {
-            for replay in &mut session.replays {
-                replay.messages.retain(|old| old.topic != *topic);
-            }
+        if !self.replaced_late.contains(topic) {
+            self.stop_replays_of(topic);
         }
         if message.payload.is_empty() || is_refused {
             // None is better than one that is not the last.
@@ -260,23 +217,17 @@ impl Model {
         Ok(())
     }
 
-    /// Whether a message can be retained within the limits. What has expired is in nobody's way.
-    fn has_room_to_retain(&self, message: &Message) -> bool {
-        let limits = &self.config.limits;
-        let others = self
-            .retained
-            .values()
-            .filter(|other| other.topic != message.topic && !other.is_expired(self.now_ms));
-        let mut weight = Weight::default();
-        others.for_each(|other| weight.add(other));
-        weight.add(message);
-        weight.count <= u64::from(limits.retained_messages_max)
-            && weight.bytes <= limits.retained_bytes_max
+    /// What is replaced is not sent to anybody any more.
+    pub(super) fn stop_replays_of(&mut self, topic: &str) {
+        for session in self.sessions.values_mut() {
+            for replay in &mut session.replays {
+                replay.messages.retain(|old| old.topic != *topic);
+            }
+        }
     }
 
     /// Makes the copies that one session is owed. [MQTT-3.3.4-2] [MQTT-3.3.4-3]
     fn owe(&mut self, client_id: &str, message: &Rc<Message>, tally: &mut Tally) -> usize {
-        let mode = self.config.delivery_mode;
         let is_own = message.publisher.as_deref() == Some(client_id);
         let session = self.session(client_id);
         let mut matching: Vec<_> = Vec::new();
@@ -297,6 +248,18 @@ impl Model {
         if matching.len() > 1 {
             tally.check("I15");
         }
+        self.owe_copies(client_id, message, matching)
+    }
+
+    /// The copies for these subscriptions: one for all, or one for each.
+    pub(super) fn owe_copies(
+        &mut self,
+        client_id: &str,
+        message: &Rc<Message>,
+        matching: Vec<(SubscribeOptions, Option<u32>)>,
+    ) -> usize {
+        let mode = self.config.delivery_mode;
+        let session = self.session(client_id);
         let groups: Vec<Vec<(SubscribeOptions, Option<u32>)>> = match mode {
             _ if matching.is_empty() => return 0,
             DeliveryMode::OnlyOnce => vec![matching],
@@ -348,6 +311,49 @@ impl Model {
                 "{id} is owed {packet} {packet_id} ({told:?}) and gets {other:?}"
             ),
         }
+    }
+}
+
+/// A client's message, and what hooks have made of it so far.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    topic: String,
+    payload: Payload,
+    qos: QoS,
+    retain: bool,
+    properties: PropertiesBuf,
+}
+
+impl Draft {
+    fn of(publish: &Publish<'_>) -> Self {
+        Self {
+            topic: publish.topic.to_owned(),
+            payload: publish.payload.into(),
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: copy(publish.properties),
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Topic(topic) => self.topic = topic.to_owned(),
+            Change::Payload(payload) => self.payload = payload[..].into(),
+            Change::QoS(qos) => self.qos = qos,
+            Change::Retain(retain) => self.retain = retain,
+            Change::All(publication) => self.replace(&publication),
+        }
+    }
+
+    /// Another message takes its place.
+    pub(super) fn replace(&mut self, publication: &Publication) {
+        *self = Self {
+            topic: publication.topic.clone(),
+            payload: publication.payload[..].into(),
+            qos: publication.qos,
+            retain: publication.retain,
+            properties: publication.properties.clone(),
+        };
     }
 }
 

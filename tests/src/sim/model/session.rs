@@ -1,5 +1,7 @@
 //! What a session holds, and what a message is. [MQTT 5.0, 4.1]
 
+use super::time::Deadline;
+use crate::sim::wire::Payload;
 use sanderling_core::{
     id::ConnId,
     packet::{Properties, PropertiesBuf, Property, QoS, SubscribeOptions, Version},
@@ -18,7 +20,7 @@ pub(super) struct Message {
     /// Its place in the order of acceptance.
     pub(super) order: u64,
     pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
     /// What is forwarded unaltered.
     pub(super) properties: PropertiesBuf,
     pub(super) qos: QoS,
@@ -115,6 +117,8 @@ pub(super) struct Flight {
     /// It was sent on the present connection.
     pub(super) is_sent_here: bool,
     pub(super) sent_ms: u64,
+    /// It may have to be sent again, so the broker keeps it.
+    pub(super) is_kept: bool,
 }
 
 /// A QoS 2 message between PUBREC and PUBCOMP.
@@ -144,7 +148,7 @@ pub(super) struct Replay {
 #[derive(Clone, Debug)]
 pub(super) struct Will {
     pub(super) topic: String,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
     pub(super) properties: PropertiesBuf,
     pub(super) qos: QoS,
     pub(super) retain: bool,
@@ -159,7 +163,7 @@ pub(in super::super) struct Session {
     /// Seconds; none for ever.
     pub(super) expiry_s: Option<u32>,
     /// When it ends, if nobody comes.
-    pub(super) ends_ms: Option<u64>,
+    pub(super) ends: Option<Deadline>,
     pub(super) subscriptions: BTreeMap<String, Subscription>,
     /// Messages not sent yet, in the order of acceptance.
     pub(super) owed: Vec<Copy>,
@@ -174,9 +178,11 @@ pub(in super::super) struct Session {
     pub(super) inflight_max: usize,
     /// What the client took on its last connection.
     pub(super) packet_bytes_max: u32,
+    /// The version and that of a connection that it had during this event and has no more.
+    pub(super) former: Option<(Version, u32)>,
     pub(super) will: Option<Will>,
     /// When a will that waits is published.
-    pub(super) will_ms: Option<u64>,
+    pub(super) will_due: Option<Deadline>,
     /// The last message delivered live, by publisher, topic and QoS.
     pub(super) last: BTreeMap<(Option<String>, String, QoS), u64>,
     /// First deliveries during this event.
@@ -189,7 +195,7 @@ impl Session {
             version,
             conn: None,
             expiry_s: Some(0),
-            ends_ms: None,
+            ends: None,
             subscriptions: BTreeMap::new(),
             owed: Vec::new(),
             replays: Vec::new(),
@@ -198,11 +204,22 @@ impl Session {
             inbound: BTreeSet::new(),
             inflight_max: 1,
             packet_bytes_max: u32::MAX,
+            former: None,
             will: None,
-            will_ms: None,
+            will_due: None,
             last: BTreeMap::new(),
             delivered_now: Weight::default(),
         }
+    }
+
+    /// Ends a subscription and its replay. False if there is none.
+    pub(super) fn unsubscribe(&mut self, filter: &str) -> bool {
+        self.stop_replay(filter);
+        self.subscriptions.remove(filter).is_some()
+    }
+
+    pub(super) fn stop_replay(&mut self, filter: &str) {
+        self.replays.retain(|replay| replay.filter != filter);
     }
 
     /// True if nothing is owed to the client and nothing is under way.

@@ -123,17 +123,7 @@ impl Model {
         self.floating = all;
     }
 
-    /// Takes the oldest of what floats and fits this session.
-    pub(super) fn take_floating(
-        &mut self,
-        client_id: &str,
-        fits: impl Fn(&Copy) -> bool,
-    ) -> Option<Copy> {
-        let found = self.find_floating(client_id, fits)?;
-        Some(self.take_found(found))
-    }
-
-    /// Where the oldest stands, and what this session gets of it.
+    /// The place of the oldest that floats and fits this session, and what the session gets of it.
     pub(super) fn find_floating(
         &self,
         client_id: &str,

@@ -13,6 +13,7 @@ use crate::sim::{
     wire::{Out, Turn},
 };
 use sanderling_core::{
+    config::Limits,
     hooks::Ruling,
     id::ConnId,
     packet::{
@@ -142,32 +143,11 @@ impl Model {
     ) -> Result<QoS, ReasonCode> {
         let client_id = self.conn(id).client_id.clone();
         let filter = entry.filter.as_str();
-        let max = self.config.limits.subscriptions_per_session_max as usize;
-        let session = self.session(&client_id);
-        let is_new = !session.subscriptions.contains_key(filter);
-        if is_new && session.subscriptions.len() >= max {
-            tally.sometimes("a subscription too many");
-            return Err(ReasonCode::QUOTA_EXCEEDED);
-        }
-        if shared_path(filter).is_some() {
-            self.found_group(filter);
-        }
-        let session = self.session(&client_id);
-        if !is_new {
-            tally.check("I13");
-            tally.sometimes("a subscription is replaced");
-        }
         let options = SubscribeOptions {
             qos,
             ..entry.options
         };
-        session.subscriptions.insert(
-            filter.to_owned(),
-            Subscription {
-                options,
-                identifier,
-            },
-        );
+        let is_new = self.add_subscription(&client_id, filter, options, identifier, tally)?;
         let replays = match options.retain_handling {
             // A group gets none. [MQTT 5.0, 4.8.2]
             _ if shared_path(filter).is_some() => false,
@@ -205,6 +185,42 @@ impl Model {
         Ok(qos)
     }
 
+    /// Makes or replaces a subscription, within the limits. True if it is new.
+    pub(super) fn add_subscription(
+        &mut self,
+        client_id: &str,
+        filter: &str,
+        options: SubscribeOptions,
+        identifier: Option<u32>,
+        tally: &mut Tally,
+    ) -> Result<bool, ReasonCode> {
+        let session = &self.sessions[client_id];
+        let is_new = !session.subscriptions.contains_key(filter);
+        let former: Vec<_> = session.subscriptions.keys().map(String::as_str).collect();
+        let has_room = has_room_beside(&former, filter, &self.config.limits);
+        if is_new && !has_room {
+            tally.check("I21");
+            tally.sometimes("a subscription too many");
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if shared_path(filter).is_some() {
+            self.found_group(filter);
+        }
+        if !is_new {
+            tally.check("I13");
+            tally.sometimes("a subscription is replaced");
+        }
+        let subscription = Subscription {
+            options,
+            identifier,
+        };
+        let session = self.session(client_id);
+        session
+            .subscriptions
+            .insert(filter.to_owned(), subscription);
+        Ok(is_new)
+    }
+
     pub(super) fn on_unsubscribe(
         &mut self,
         id: ConnId,
@@ -221,8 +237,7 @@ impl Model {
         let mut expected = Vec::new();
         for filter in &unsubscribe.filters {
             let filter = filter.as_str();
-            let existed = session.subscriptions.remove(filter).is_some();
-            session.replays.retain(|replay| replay.filter != filter);
+            let existed = session.unsubscribe(filter);
             expected.push(match existed {
                 true => ReasonCode::SUCCESS.0,
                 false => ReasonCode::NO_SUBSCRIPTION_EXISTED.0,
@@ -253,4 +268,16 @@ impl Model {
             && turn.consults.is_empty()
             && matches!(turn.peek(id), Some(Out::Disconnect { .. }) | None)
     }
+}
+
+/// Whether a session with these subscriptions may have one more.
+pub(super) fn has_room_beside(former: &[&str], filter: &str, limits: &Limits) -> bool {
+    let bytes: u64 = former.iter().map(|filter| filter_bytes(filter)).sum();
+    former.len() < limits.subscriptions_per_session_max as usize
+        && bytes + filter_bytes(filter) <= limits.subscription_bytes_per_session_max
+}
+
+/// What a filter counts for in the limit by bytes.
+fn filter_bytes(filter: &str) -> u64 {
+    (filter.len() + 64 * levels(shared_path(filter).unwrap_or(filter))) as u64
 }

@@ -21,26 +21,35 @@ impl Model {
             .sessions
             .get(connect.client_id)
             .and_then(|session| session.conn);
-        // Who is held is not read, and so not waited for.
-        let Some(older) = older.filter(|older| self.conns[older].held.is_none()) else {
+        let Some(older) = older else {
             return self.admit(id, connect, turn, tally);
         };
-        let now_ms = self.now_ms;
+        let rival = self.conn(older).successor.take();
+        if let Some(rival) = rival {
+            tally.sometimes("two connections want the same session");
+            let state = self.state_of(rival);
+            tally.fault("takeover", state);
+            self.conn(rival).phase = Phase::Closing;
+            if turn.take_close(rival).is_none() {
+                violated!("I26", "{rival} and {id} both wait for {older}");
+            }
+        }
+        if self.conn(older).held.is_some() {
+            // Who is held is not read, and so not waited for.
+            return self.admit(id, connect, turn, tally);
+        }
+        let anew = self.deadline_in(self.conns[&id].limits.connect_deadline);
         let conn = self.conn(id);
         conn.phase = Phase::Waiting;
-        if conn.connect_by_ms <= now_ms {
-            // The deadline passed while a hook was asked; that the driver reports `Drained` is its contract.
-            conn.connect_by_ms = u64::MAX;
+        if conn.is_connect_late {
+            // The deadline passed while a hook was asked, and begins anew.
+            conn.connect_by = anew;
         }
         conn.waits_for = Some((older, connect_bytes(connect)));
         tally.sometimes("a connection waits for another to be read");
-        if let Some(rival) = self.conn(older).successor.replace(id) {
-            tally.sometimes("two connections wait for the same session");
-            self.conn(rival).phase = Phase::Closing;
-            return match turn.take_close(rival) {
-                Some(_) => Ok(()),
-                None => violated!("I26", "{rival} and {id} both wait for {older}"),
-            };
+        self.conn(older).successor = Some(id);
+        if rival.is_some() {
+            return Ok(());
         }
         match turn.drains.iter().position(|drained| *drained == older) {
             Some(at) => {
@@ -83,7 +92,7 @@ impl Model {
             violated!("I26", "{id} waits with a packet that is no CONNECT");
         };
         self.admit(id, &connect, turn, tally)?;
-        self.expect_resume(id, turn)
+        self.expect_resume(id, turn, tally)
     }
 
     /// A connection that waits has ended.

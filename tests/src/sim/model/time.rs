@@ -7,11 +7,12 @@ use crate::sim::{
     wire::{Out, Turn},
 };
 use sanderling_core::{
-    hooks::Verdict,
+    hooks::{End, Verdict},
     id::{ConnId, Ticket},
     packet::{PacketType, Version},
     reason::ReasonCode,
 };
+use std::time::Duration;
 
 /// A deadline.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -23,12 +24,27 @@ enum Due {
     Session(String),
 }
 
+/// When something is due. Of what is due at the same time, what was set first comes first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Deadline {
+    pub(super) at_ms: u64,
+    number: u64,
+}
+
 impl Model {
+    /// A deadline that is set now.
+    pub(super) fn deadline_in(&mut self, time: Duration) -> Deadline {
+        self.deadlines_set += 1;
+        Deadline {
+            at_ms: self.now_ms + time.as_millis() as u64,
+            number: self.deadlines_set,
+        }
+    }
+
     pub(super) fn on_timer(&mut self, turn: &mut Turn, tally: &mut Tally) -> Judged {
         let now_ms = self.now_ms;
-        for conn in self.conns.values_mut().filter(|conn| conn.held.is_some()) {
-            // Who is held cannot be heard.
-            conn.excused_ms = now_ms;
+        for conn in self.conns.values_mut() {
+            conn.is_connect_late |= conn.phase == Phase::Asking && conn.connect_by.at_ms <= now_ms;
         }
         self.expect_retries(turn, tally)?;
         while let Some(due) = self.next_due(turn) {
@@ -43,31 +59,41 @@ impl Model {
     /// hear tells it.
     fn next_due(&self, turn: &Turn) -> Option<Due> {
         let mut dues: Vec<_> = self
-            .deadlines(turn)
-            .filter(|(at_ms, _)| *at_ms <= self.now_ms)
+            .deadlines()
+            .filter(|(deadline, _)| deadline.at_ms <= self.now_ms)
             .collect();
         dues.sort();
-        let place = |due: &Due| {
-            turn.heard.iter().position(|heard| match (due, heard) {
-                (Due::Connect(id) | Due::KeepAlive(id), Heard::Ended(ended, _)) => id == ended,
-                (Due::Session(client_id), Heard::SessionEnded(ended, _)) => client_id == ended,
-                _ => false,
-            })
-        };
+        let dues: Vec<_> = dues.into_iter().map(|(_, due)| due).collect();
+        let place = |due: &Due| turn.heard.iter().position(|heard| self.tells(due, heard));
+        let is_told = |due: &Due| !matches!(due, Due::Verdict(_) | Due::Will(_));
+        let comes = |due: &&Due| !is_told(due) || place(due).is_some();
         let gets_something =
             |due: &Due| matches!(due, Due::KeepAlive(id) if turn.deliveries.contains_key(id));
         let first = dues
             .iter()
-            .map(|(_, due)| due)
-            .find(|due| !gets_something(due));
-        let first = first.or_else(|| dues.first().map(|(_, due)| due))?;
-        let heard_before = dues
-            .iter()
-            .filter(|(_, due)| {
-                place(due).is_some_and(|at| place(first).is_some_and(|first| at < first))
-            })
-            .min_by_key(|(_, due)| place(due));
-        Some(heard_before.map_or(first, |(_, due)| due).clone())
+            .filter(comes)
+            .find(|due| !gets_something(due))
+            .or_else(|| dues.iter().find(comes))
+            .or_else(|| dues.first())?;
+        let heard_before = dues.iter().filter(|due| {
+            place(due).is_some_and(|at| place(first).is_some_and(|first| at < first))
+        });
+        let heard_first = heard_before.min_by_key(|due| place(due));
+        Some(heard_first.unwrap_or(first).clone())
+    }
+
+    /// Whether a notice is what hooks hear when the broker looks at a deadline.
+    fn tells(&self, due: &Due, heard: &Heard) -> bool {
+        match (due, heard) {
+            (Due::Connect(id), Heard::Ended(ended, end)) => match &self.conns[id].waits_for {
+                // It gets the session of the other one, which ends.
+                Some((older, _)) => older == ended && *end == End::TakenOver,
+                None => id == ended,
+            },
+            (Due::KeepAlive(id), Heard::Ended(ended, end)) => id == ended && *end != End::TakenOver,
+            (Due::Session(client_id), Heard::SessionEnded(ended, _)) => client_id == ended,
+            _ => false,
+        }
     }
 
     fn on_due(&mut self, due: Due, turn: &mut Turn, tally: &mut Tally) -> Judged {
@@ -107,7 +133,7 @@ impl Model {
                 tally.check("I37");
                 tally.sometimes("a will has waited");
                 let session = self.session(&client_id);
-                session.will_ms = None;
+                session.will_due = None;
                 match session.will.take() {
                     Some(will) => self.publish_will(&client_id, will, tally)?,
                     None => violated!("I37", "{client_id:?} has a deadline for no will"),
@@ -122,39 +148,32 @@ impl Model {
         }
     }
 
-    /// All deadlines. That of a keep alive is not sharp for a client that was held.
-    fn deadlines<'a>(&'a self, turn: &'a Turn) -> impl Iterator<Item = (u64, Due)> + 'a {
+    /// All deadlines.
+    fn deadlines(&self) -> impl Iterator<Item = (Deadline, Due)> + '_ {
         let conns = self
             .conns
             .iter()
             .filter_map(move |(id, conn)| match conn.phase {
-                Phase::AwaitConnect | Phase::Waiting => {
-                    Some((conn.connect_by_ms, Due::Connect(*id)))
+                Phase::Opening | Phase::AwaitConnect | Phase::Authenticating | Phase::Waiting => {
+                    Some((conn.connect_by, Due::Connect(*id)))
                 }
                 // Who is held cannot be heard, and is not closed for that.
                 Phase::Live if conn.held.is_some() => None,
                 Phase::Live => {
-                    let is_closed = turn.closes.iter().any(|(closed, _)| closed == id);
-                    let since_ms = if is_closed {
-                        conn.heard_ms
-                    } else {
-                        conn.excused_ms
-                    };
-                    Some((since_ms + conn.keep_alive_ms?, Due::KeepAlive(*id)))
+                    let at_ms = conn.heard_ms + conn.keep_alive_ms?;
+                    Some((Deadline { at_ms, number: 0 }, Due::KeepAlive(*id)))
                 }
                 Phase::Asking | Phase::Closing => None,
             });
         let tickets = self
             .tickets
             .iter()
-            .map(|(ticket, asked)| (asked.by_ms, Due::Verdict(*ticket)));
+            .map(|(ticket, asked)| (asked.by, Due::Verdict(*ticket)));
         let sessions = self.sessions.iter().flat_map(|(client_id, session)| {
             let will = session
-                .will_ms
-                .map(|at_ms| (at_ms, Due::Will(client_id.clone())));
-            let end = session
-                .ends_ms
-                .map(|at_ms| (at_ms, Due::Session(client_id.clone())));
+                .will_due
+                .map(|at| (at, Due::Will(client_id.clone())));
+            let end = session.ends.map(|at| (at, Due::Session(client_id.clone())));
             [will, end].into_iter().flatten()
         });
         conns.chain(tickets).chain(sessions)
@@ -162,8 +181,7 @@ impl Model {
 
     /// When the broker must be called again at the latest.
     pub(in super::super) fn deadline_ms(&self) -> Option<u64> {
-        let no_turn = Turn::new(sanderling_core::broker::Flow::Continue);
-        self.deadlines(&no_turn).map(|(at_ms, _)| at_ms).min()
+        self.deadlines().map(|(deadline, _)| deadline.at_ms).min()
     }
 
     /// Before 5.0, if configured, PUBREL goes out again on the same connection. (F7)
