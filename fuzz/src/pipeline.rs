@@ -8,6 +8,7 @@
 use sanderling_core::{
     broker::{Identity, Stage},
     config::Limits,
+    packet::ClientPacket,
 };
 use sanderling_runtime::{
     Arrival, Layers, Listener, Outbox, Packets, Proxies, Received, Transport, WebSocketOptions,
@@ -32,6 +33,8 @@ pub(crate) const ABOVE_TLS: u8 = 16;
 pub(crate) const ABOVE_ALL: u8 = 24;
 /// The connection is held now and then.
 pub(crate) const HOLDS: u8 = 32;
+/// Messages for one topic in a row are taken together.
+pub(crate) const RUNS: u8 = 64;
 
 /// No packet may be longer.
 const PACKET_BYTES_MAX: u32 = 2048;
@@ -88,6 +91,7 @@ struct Mqtt {
     packets: Packets,
     outbox: Outbox,
     holds: bool,
+    takes_runs: bool,
     /// A packet was malformed: nothing more is read.
     is_over: bool,
 }
@@ -109,6 +113,7 @@ impl Broker {
                 packets: Packets::new(&limits),
                 outbox: Outbox::default(),
                 holds: choices & HOLDS != 0,
+                takes_runs: choices & RUNS != 0,
                 is_over: false,
             },
             seen: Seen::default(),
@@ -224,7 +229,13 @@ impl Mqtt {
             Ok((packet, len)) => Ok(format!("{len}: {packet:?}")),
             Err(error) => Err(error.to_string()),
         };
-        while let Some(packet) = self.packets.next(&mut bytes, print) {
+        loop {
+            if self.takes_runs && self.next_run(&mut bytes, seen) {
+                continue;
+            }
+            let Some(packet) = self.packets.next(&mut bytes, print) else {
+                break;
+            };
             self.is_over = packet.is_err();
             seen.packets.push(packet.unwrap_or_else(|error| error));
             if self.is_over {
@@ -241,6 +252,23 @@ impl Mqtt {
             self.packets.leftover_bytes() <= longest,
             "only a packet waits"
         );
+    }
+}
+
+impl Mqtt {
+    fn next_run(&mut self, bytes: &mut &[u8], seen: &mut Seen) -> bool {
+        let before = seen.packets.len();
+        let run = self.packets.next_run(bytes, |run| {
+            let packets = run.packets();
+            let packets = packets.map(|(publish, len)| (ClientPacket::Publish(publish), len));
+            let print = packets.map(|(packet, len)| format!("{len}: {packet:?}"));
+            seen.packets.extend(print);
+            assert_eq!(seen.packets.len() - before, run.count() as usize);
+        });
+        for _ in before..seen.packets.len() {
+            self.outbox.push(PING_RESP);
+        }
+        run.is_some()
     }
 }
 

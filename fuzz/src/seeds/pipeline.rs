@@ -1,7 +1,7 @@
 //! What arrives at a listener, see [`pipeline`](crate::pipeline()).
 
 use super::Seed;
-use crate::pipeline::{ABOVE_ALL, ABOVE_PROXY, ABOVE_TLS, HOLDS, PROXY, TLS, WEBSOCKET};
+use crate::pipeline::{ABOVE_ALL, ABOVE_PROXY, ABOVE_TLS, HOLDS, PROXY, RUNS, TLS, WEBSOCKET};
 
 pub(super) fn seeds() -> Vec<Seed> {
     let mut seeds = Vec::new();
@@ -15,6 +15,8 @@ pub(super) fn seeds() -> Vec<Seed> {
     };
     add("mqtt", 0, 0, STREAM);
     add("mqtt-held", HOLDS, 0, STREAM);
+    add("mqtt-runs", RUNS, 0, ROW);
+    add("mqtt-runs-held", RUNS | HOLDS, 0, ROW);
     add(
         "mqtt-malformed",
         0,
@@ -38,6 +40,9 @@ const PUBLISH: &[u8] = b"\x30\x06\0\x01tabc";
 const PUBLISH_QOS1: &[u8] = b"\x32\x08\0\x01t\0\x01abc";
 const PING_REQ: &[u8] = &[0xC0, 0];
 const STREAM: &[&[u8]] = &[CONNECT, PUBLISH, PING_REQ, PUBLISH_QOS1, PUBLISH, PING_REQ];
+const ROW: &[&[u8]] = &[
+    CONNECT, PUBLISH, PUBLISH, PUBLISH, PUBLISH, PING_REQ, PUBLISH,
+];
 
 /// Takes the name of a seed, the choices, and the bytes.
 type Add<'a> = dyn FnMut(&'static str, u8, u8, &[&[u8]]) + 'a;
@@ -78,6 +83,7 @@ fn in_tls(add: &mut Add<'_>) {
     add("tls-alert", TLS, 0, &[&record(21, &[2, 40])]);
     add("tls-after-proxy", PROXY | TLS | ABOVE_PROXY, 0, &[&hello]);
     add("mqtt-in-tls", TLS | ABOVE_ALL, 0, STREAM);
+    add("mqtt-runs-in-tls", TLS | ABOVE_ALL | RUNS, 0, ROW);
     add("mqtt-in-tls-held", TLS | ABOVE_ALL | HOLDS, 0, STREAM);
     add(
         "mqtt-malformed-in-tls",

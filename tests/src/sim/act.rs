@@ -13,7 +13,7 @@ use super::{
 use sanderling_core::{
     broker::{CloseCause, Command, Event, Fault, Lag, Layer},
     hooks::{AuthRuling, Verdict},
-    packet::{PacketType, QoS, Version},
+    packet::{PacketType, PropertiesBuf, QoS, Version},
     reason::ReasonCode,
     time::Instant,
 };
@@ -138,6 +138,9 @@ impl World {
             return Ok(());
         }
         let version = self.clients[client].persona.version;
+        if self.dice.chance(15) {
+            return self.publish_in_a_row(client, place, version);
+        }
         for _ in 0..self.dice.one(&[1, 1, 1, 2, 6]) {
             let (topic, qos) = (
                 packets::any_topic(&mut self.dice, self.plan.shares),
@@ -167,6 +170,18 @@ impl World {
             if let Some(packet_id) = packet_id {
                 speaker.sends(packet_id, &bytes);
             }
+            self.conns[place].sent.extend(bytes);
+        }
+        Ok(())
+    }
+
+    /// Messages that differ in their payloads only.
+    fn publish_in_a_row(&mut self, client: usize, place: usize, version: Version) -> Judged {
+        let topic = packets::any_topic(&mut self.dice, self.plan.shares);
+        let (qos, nothing) = (QoS::AtMostOnce, PropertiesBuf::new());
+        for _ in 0..self.dice.one(&[2, 3, 8]) {
+            let payload = self.payload(client, "r");
+            let bytes = packets::publish(topic, &payload, qos, false, None, &nothing, version);
             self.conns[place].sent.extend(bytes);
         }
         Ok(())

@@ -59,6 +59,8 @@ pub(super) struct Conn {
     pub(super) is_stalled: bool,
     /// Packets are reported although the broker has ordered the end.
     pub(super) is_leaky: bool,
+    /// Messages for one topic in a row are reported together.
+    reads_runs: bool,
     pub(super) phase: Phase,
 }
 
@@ -84,6 +86,7 @@ impl World {
         let limits = self.model.config.limits_of(listener);
         let place = self.conns.len();
         let is_leaky = self.dice.chance(20);
+        let reads_runs = self.dice.chance(70);
         let mut entropy = [0; 16];
         entropy[..8].copy_from_slice(&self.dice.roll().to_le_bytes());
         entropy[8..].copy_from_slice(&(place as u64).to_le_bytes());
@@ -109,6 +112,7 @@ impl World {
             is_lazy,
             is_stalled: false,
             is_leaky,
+            reads_runs,
             phase: Phase::Open,
         });
         let link = Link::new(listener, None, entropy);
@@ -251,7 +255,19 @@ impl World {
             }
             let id = conn.id;
             let bytes = std::mem::take(&mut conn.inbound);
-            let (event, len) = match conn.decoder.decode(&bytes) {
+            // Events borrow what the decoder knows, so they come from one of their own.
+            let mut decoder = conn.decoder.clone();
+            if conn.reads_runs
+                && self.broker.takes_runs()
+                && let Some(run) = decoder.run(&bytes)
+            {
+                conn.inbound = bytes[run.bytes().len()..].to_vec();
+                self.report(&Event::ReceivedRun { conn: id, run })?;
+                progress = true;
+                continue;
+            }
+            let _ = conn.decoder.decode_lending(&bytes);
+            let (event, len) = match decoder.decode_lending(&bytes) {
                 Ok(Decoded::Need(_)) => {
                     conn.inbound = bytes;
                     return Ok(progress);

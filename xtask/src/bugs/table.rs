@@ -352,4 +352,34 @@ pub(crate) const BUGS: &[Bug] = &[
         "            self.left = self.max;",
         "            self.left = self.max.saturating_add(1);",
     ),
+    bug(
+        "heir-outlives-an-ended-session",
+        "broker/command.rs",
+        "while self.close(client_id, ReasonCode::ADMINISTRATIVE_ACTION, actions) {",
+        "if self.close(client_id, ReasonCode::ADMINISTRATIVE_ACTION, actions) {",
+    ),
+    bug(
+        "subscriptions-ahead-without-limit",
+        "broker/command.rs",
+        "            || bytes + cost > limits.subscription_bytes_per_session_max;",
+        "            || bytes > limits.subscription_bytes_per_session_max;",
+    ),
+    bug(
+        "run-reaches-its-publisher",
+        "broker/run.rs",
+        "            if is_unwanted(receiver, Some(copies.origin)) {",
+        "            if is_unwanted(receiver, None) {",
+    ),
+    bug(
+        "run-overtakes-the-queue",
+        "broker/run.rs",
+        "hot.online && !hot.backlog && !hot.aliases",
+        "hot.online && !hot.aliases",
+    ),
+    bug(
+        "run-larger-than-its-reader-takes",
+        "broker/run.rs",
+        "            && run.longest_bytes() <= hot.packet_bytes_max\n",
+        "",
+    ),
 ];

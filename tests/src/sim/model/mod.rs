@@ -221,6 +221,9 @@ impl Model {
             Event::Lagged { conn, lag } => self.on_lagged(*conn, *lag, turn, tally)?,
             Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
             Event::ReceivedRun { conn, run } => {
+                if run.count() > 1 {
+                    tally.sometimes("messages come in a run");
+                }
                 for (publish, _) in run.packets() {
                     self.on_packet(*conn, &ClientPacket::Publish(publish), turn, tally)?;
                 }
