@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 /// What a newcomer reads first.
 const EXAMPLES: &str = "\
 Examples:
-  sanderling                                 serve this machine only: MQTT on port 1883, management on 8081
+  sanderling                                 serve this machine only: MQTT on port 1883, management on 8081, metrics on 8082
   sanderling --listen 0.0.0.0:1883           serve every network this machine is in
   sanderling cert                            make certificates, and print how to serve with TLS
   sanderling sub -t 'home/#' -v              print what is published below home/

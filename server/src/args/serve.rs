@@ -35,6 +35,27 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with_all = ["management", "management_tokens"])]
     pub(crate) no_management: bool,
 
+    /// Serve metrics for Prometheus on this address.
+    ///
+    /// They are printed as `metrics on URL`. Without --listen they are served on 127.0.0.1:8082 if that is free; with
+    /// --listen only if this option or --metrics-token is there. docs/metrics.md lists them.
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse_address)]
+    pub(crate) metrics: Option<String>,
+
+    /// A file with the token that scrapers must send; without this option they need none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics_token: Option<PathBuf>,
+
+    /// Do not serve metrics.
+    #[arg(long, conflicts_with_all = ["metrics", "metrics_token"])]
+    pub(crate) no_metrics: bool,
+
+    /// How often the counters of $SYS topics are published, in seconds; 0 for never.
+    ///
+    /// Only connections of this machine may subscribe to $SYS topics. docs/metrics.md lists them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) sys_interval: u32,
+
     /// What drives the broker.
     #[arg(long, value_enum, default_value_t = Runtime::Mio)]
     pub(crate) runtime: Runtime,

@@ -6,6 +6,7 @@ use std::{
     error::Error,
     fmt,
     io::{self, ErrorKind},
+    path::PathBuf,
 };
 
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) enum ServeError {
         address: String,
         cause: io::Error,
     },
+    /// The token of metrics cannot be used.
+    MetricsToken { file: PathBuf, what: String },
     /// The tokens of the management API cannot be used.
     Tokens(TokensError),
     /// The driver could not start or failed.
@@ -54,6 +57,13 @@ impl fmt::Display for ServeError {
                 write!(f, "cannot listen on {address}: {cause}; {advice}")
             }
             Self::Tokens(cause) => cause.fmt(f),
+            Self::MetricsToken { file, what } => {
+                write!(
+                    f,
+                    "cannot use the file of --metrics-token {}: {what}",
+                    file.display()
+                )
+            }
             Self::Driver(cause) => write!(f, "cannot go on: {cause}"),
             Self::System(cause) => write!(f, "cannot start: {cause}"),
         }

@@ -4,6 +4,7 @@ mod certificates;
 mod error;
 mod listen;
 mod management;
+mod metrics;
 mod open_files;
 mod run;
 mod web;

@@ -1,13 +1,17 @@
 //! From options to a running broker, and to its end.
 
-use super::{ServeError, certificates, listen, management, open_files};
+use super::{ServeError, certificates, listen, management, metrics, open_files};
 use crate::{
     args::{LogFormat, Runtime, ServeArgs},
     log, signal,
 };
 use sanderling_core::config::Config;
 use sanderling_runtime::{Builder, CertificatesWatch, Driver, Endpoint, Handle, Log};
-use std::io::{self, Write};
+use sanderling_sys::Sys;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 use tracing::{info, warn};
 
 /// Serves until a signal.
@@ -53,6 +57,12 @@ fn prepare<D: Driver>(
         builder = builder.plugin(managed.plugin);
         told.extend(managed.told);
     }
+    if let Some(measured) = metrics::prepare(args)? {
+        builder = builder.plugin(measured.plugin);
+        told.push(measured.told);
+    }
+    let interval = Duration::from_secs(args.sys_interval.into());
+    builder = builder.plugin(Sys::new().interval(interval));
     Ok((builder, told))
 }
 
