@@ -135,6 +135,28 @@ fn i40_examples_of_the_standard() {
 }
 
 #[test]
+fn ss10_examples_of_the_seed() {
+    for (filter, topic, expected) in [
+        ("#", "/abc/def", true),
+        ("a/#", "a", true),
+        ("/a", "a", false),
+        ("+", "/a", false),
+        ("a/", "a", false),
+        ("a/+", "a/123/4", false),
+        ("a/#", "a/123/4", true),
+        ("/a/+/+/abcd", "/a/x/y/abcd", true),
+        ("/a/+/+/abcd", "/a/x/y/abcdd", false),
+        ("/a/+/abc/", "/a/x/abc/", true),
+        ("/a/+/abc/", "/a/x/abc", false),
+        ("/a/+/+/", "/a/x/", false),
+        ("/a/+/+", "/a/x/", true),
+        ("/a/+/+/#", "/a/x/", true),
+    ] {
+        assert_eq!(matches(filter, topic), expected, "{filter} {topic}");
+    }
+}
+
+#[test]
 fn a49_thirty_thousand_levels_need_no_stack_and_no_square() {
     let deep = ["a"; 30_000].join("/");
     let wild = ["+"; 30_000].join("/");

@@ -107,6 +107,23 @@ impl Model {
         Ok(())
     }
 
+    /// What is in flight to each client, and what waits for PUBCOMP.
+    fn recount_windows(&self, view: View<'_>) -> Judged {
+        for (client_id, session) in &self.sessions {
+            let should = (session.inflight.len(), session.releasing.len());
+            let is = view
+                .session(client_id)
+                .map(|session| (session.inflight_len(), session.awaiting_release_len()));
+            if is != Some(should) {
+                violated!(
+                    "I58",
+                    "in flight to {client_id} and awaiting PUBCOMP are {is:?}, not {should:?}"
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Compares the broker's view with a recount.
     pub(in super::super) fn recount(&mut self, view: View<'_>, tally: &mut Tally) -> Judged {
         tally.check("I58");
@@ -119,6 +136,7 @@ impl Model {
         if here != there {
             violated!("I28", "sessions are {there:?} and should be {here:?}");
         }
+        self.recount_windows(view)?;
         let counters = view.statistics();
         let queued = self.queued();
         if counters.messages_queued_current != queued.count {
