@@ -21,7 +21,7 @@ simulate --write-grid FILE   the same, to write that page
 ";
 
 /// The seeds that are always run.
-const ALWAYS: Range<u64> = 0..10_000;
+const ALWAYS: Range<u64> = 0..16_000;
 
 /// Runs that making a failure short may take.
 const SHRINK_RUNS_MAX: usize = 3000;
