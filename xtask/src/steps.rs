@@ -76,7 +76,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "simulate",
-        proves: "no rule is broken in 11,500 simulated lives of the broker, 1,500 of them new with each commit",
+        proves: "no rule is broken in 17,500 simulated lives of the broker, 1,500 of them new with each commit",
         commands: &[
             "cargo xtask simulate --grid",
             "cargo xtask simulate --commit 1500",
