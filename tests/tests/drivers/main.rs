@@ -12,6 +12,7 @@ mod metrics;
 mod plugins;
 mod program;
 mod serve;
+mod shipped;
 mod stop;
 mod subscriptions;
 mod sys;
@@ -30,24 +31,4 @@ macro_rules! on_every_driver {
     };
 }
 use on_every_driver;
-
-/// The same for the drivers that programs ship. The other one has one executor for all tests of a process, which those
-/// with much load would keep from each other, and it cannot write within a turn.
-macro_rules! on_shipped_drivers {
-    ($($test:ident)*) => {
-        mod mio {
-            $(#[test]
-            fn $test() {
-                super::$test::<sanderling_mio::Broker>();
-            })*
-        }
-
-        mod tokio {
-            $(#[test]
-            fn $test() {
-                super::$test::<sanderling_tokio::Broker>();
-            })*
-        }
-    };
-}
-use on_shipped_drivers;
+use shipped::on_shipped_drivers;

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-super::on_both_drivers! {
+super::on_shipped_drivers! {
     m14_a60_nothing_loads_without_a_way_to_tell_who_calls
     m14_a60_without_authentication_only_loopback_is_served
     m15_a60_nothing_but_two_probes_is_open

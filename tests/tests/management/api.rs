@@ -13,7 +13,7 @@ use sanderling_core::{
 };
 use serde_json::{Value, json};
 
-super::on_both_drivers! {
+super::on_shipped_drivers! {
     m20_clients_are_shown_and_closed
     m21_sessions_are_shown_and_ended
     m22_queues_and_what_is_in_flight_are_shown

@@ -7,7 +7,7 @@ use sanderling_core::packet::QoS;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-super::on_both_drivers! {
+super::on_shipped_drivers! {
     m29_pages_miss_nothing_and_repeat_nothing
     m29_pages_of_one_client_with_many_subscriptions
     m29_what_is_beyond_the_end_is_empty

@@ -14,6 +14,8 @@ mod seed_forms;
 #[path = "../drivers/serve.rs"]
 #[allow(dead_code, reason = "the tests of drivers use the rest")]
 mod serve;
+#[path = "../drivers/shipped.rs"]
+mod shipped;
 mod web;
 
 use client::{Client, Received};
@@ -24,28 +26,9 @@ use sanderling_core::{
 use sanderling_management::{Account, Management, Scope, Secret, Token};
 use sanderling_runtime::Builder;
 use serve::{Serve, Served};
+use shipped::on_shipped_drivers;
 use std::net::{SocketAddr, TcpListener};
 use web::Web;
-
-/// A test of each of these functions for each driver.
-macro_rules! on_both_drivers {
-    ($($test:ident)*) => {
-        mod mio {
-            $(#[test]
-            fn $test() {
-                super::$test::<sanderling_mio::Broker>();
-            })*
-        }
-
-        mod tokio {
-            $(#[test]
-            fn $test() {
-                super::$test::<sanderling_tokio::Broker>();
-            })*
-        }
-    };
-}
-use on_both_drivers;
 
 /// The login of the tests.
 const USER: &str = "keeper";

@@ -13,7 +13,7 @@ use sanderling_core::{
 };
 use serde_json::{Value, json};
 
-super::on_both_drivers! {
+super::on_shipped_drivers! {
     m01_every_answer_has_the_envelope_and_unknown_routes_are_404
     m02_m03_clients_come_in_pages_in_the_order_of_creation
     m03_a_client_is_shown_as_its_connect_said_and_its_password_is_not

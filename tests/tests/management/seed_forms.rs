@@ -8,7 +8,7 @@ use crate::{
 use sanderling_core::packet::QoS;
 use serde_json::json;
 
-super::on_both_drivers! {
+super::on_shipped_drivers! {
     m08_subscriptions_are_made_and_what_is_wrong_is_told_in_order
     m09_subscriptions_are_ended_whether_there_are_any_or_not
     m10_messages_are_published_as_text_or_bytes

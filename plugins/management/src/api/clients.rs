@@ -4,11 +4,11 @@ use super::{
     extract::{Path, Query},
     page::{Limit, Listed, Number, Page},
     problem::Problem,
+    sessions::page_of_sessions,
     text::Brief,
 };
 use crate::{
     access::Caller,
-    calls::Piece,
     shared::{Shared, State},
     stamp::stamp,
 };
@@ -108,32 +108,21 @@ pub(super) async fn list_clients(
     let username = query.username;
     let listener = query.listener.map(|name| shared.numbers_of(&name));
     let names = shared.names();
-    let piece = move |view: View<'_>, from: u32, wanted: usize| {
-        let sessions = view.sessions_from(from);
-        let placed = sessions.map(|(number, session)| (number + 1, session));
-        Piece::of(placed, wanted, |session| {
-            let is_wanted = session.client_id().starts_with(&prefix)
-                && username
-                    .as_deref()
-                    .is_none_or(|name| session.username() == Some(name))
-                && listener.as_ref().is_none_or(|numbers| {
-                    session
-                        .link()
-                        .is_some_and(|link| numbers.contains(&link.listener))
-                });
-            is_wanted
-                .then(|| Client::of(view, session, &names))
-                .flatten()
-        })
+    let row = move |view: View<'_>, session: SessionView<'_>| {
+        let is_wanted = session.client_id().starts_with(&prefix)
+            && username
+                .as_deref()
+                .is_none_or(|name| session.username() == Some(name))
+            && listener.as_ref().is_none_or(|numbers| {
+                session
+                    .link()
+                    .is_some_and(|link| numbers.contains(&link.listener))
+            });
+        is_wanted
+            .then(|| Client::of(view, session, &names))
+            .flatten()
     };
-    let calls = shared.calls();
-    let found = calls
-        .walk(cursor.short(), limit.get(), piece, |_| false)
-        .await?;
-    Ok(Json(Page {
-        items: found.rows,
-        next: found.next.map(|number| number.to_string()),
-    }))
+    page_of_sessions(&shared, cursor, limit, row).await
 }
 
 /// Get a client that is connected

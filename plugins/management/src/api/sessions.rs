@@ -7,7 +7,12 @@ use super::{
     problem::Problem,
     text::Brief,
 };
-use crate::{access::Caller, calls::Piece, shared::State, stamp::stamp};
+use crate::{
+    access::Caller,
+    calls::Piece,
+    shared::{Shared, State},
+    stamp::stamp,
+};
 use axum::{Json, extract::State as Extract, http::StatusCode};
 use sanderling_core::broker::{Answer, Command, SessionView, View};
 use serde::{Deserialize, Serialize};
@@ -88,18 +93,29 @@ pub(super) async fn list_sessions(
 ) -> Listed<Session> {
     let prefix = query.client_id_prefix.unwrap_or_default();
     let connected = query.connected;
+    let row = move |_: View<'_>, session: SessionView<'_>| {
+        let is_wanted = session.client_id().starts_with(&prefix)
+            && connected.is_none_or(|connected| session.conn().is_some() == connected);
+        is_wanted.then(|| Session::of(session))
+    };
+    page_of_sessions(&shared, query.cursor, query.limit, row).await
+}
+
+/// A page of what `row` makes of sessions; it makes nothing of those that are not wanted.
+pub(super) async fn page_of_sessions<T: ToSchema + Send + 'static>(
+    shared: &Shared,
+    cursor: Number,
+    limit: Limit,
+    row: impl Fn(View<'_>, SessionView<'_>) -> Option<T> + Clone + Send + 'static,
+) -> Listed<T> {
     let piece = move |view: View<'_>, from: u32, wanted: usize| {
         let sessions = view.sessions_from(from);
         let placed = sessions.map(|(number, session)| (number + 1, session));
-        Piece::of(placed, wanted, |session| {
-            let is_wanted = session.client_id().starts_with(&prefix)
-                && connected.is_none_or(|connected| session.conn().is_some() == connected);
-            is_wanted.then(|| Session::of(session))
-        })
+        Piece::of(placed, wanted, |session| row(view, session))
     };
     let calls = shared.calls();
     let found = calls
-        .walk(query.cursor.short(), query.limit.get(), piece, |_| false)
+        .walk(cursor.short(), limit.get(), piece, |_| false)
         .await?;
     Ok(Json(Page {
         items: found.rows,
