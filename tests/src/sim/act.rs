@@ -138,7 +138,7 @@ impl World {
             return Ok(());
         }
         let version = self.clients[client].persona.version;
-        if self.dice.chance(15) {
+        if self.dice.chance(30) {
             return self.publish_in_a_row(client, place, version);
         }
         for _ in 0..self.dice.one(&[1, 1, 1, 2, 6]) {
@@ -212,7 +212,11 @@ impl World {
         if self.dice.chance(15) {
             speaker.owes.make_contiguous().reverse();
         }
-        let bytes = speaker.acknowledges(count);
+        let reason = match self.dice.chance(15) {
+            true => ReasonCode::UNSPECIFIED_ERROR,
+            false => ReasonCode::SUCCESS,
+        };
+        let bytes = speaker.acknowledges(count, reason);
         self.say(client, &bytes);
     }
 

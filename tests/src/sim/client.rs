@@ -148,7 +148,7 @@ impl Client {
             _ => {}
         }
         if self.persona.acks == Acks::AtOnce {
-            says.extend(self.acknowledges(usize::MAX));
+            says.extend(self.acknowledges(usize::MAX, ReasonCode::SUCCESS));
         }
         says
     }
@@ -168,13 +168,21 @@ impl Client {
         self.owes_step || self.is_connected
     }
 
-    /// Sends up to `count` of the acknowledgements put off.
-    pub(super) fn acknowledges(&mut self, count: usize) -> Vec<u8> {
+    /// Sends up to `count` of the acknowledgements put off. Messages are taken or refused with `reason`.
+    pub(super) fn acknowledges(&mut self, count: usize, reason: ReasonCode) -> Vec<u8> {
         let count = count.min(self.owes.len());
         let version = self.persona.version;
         let owed = self.owes.drain(..count);
-        owed.flat_map(|(packet, id)| acknowledgement(packet, id, ReasonCode::SUCCESS, version))
-            .collect()
+        owed.flat_map(|(packet, id)| {
+            let is_verdict = matches!(packet, PacketType::PubAck | PacketType::PubRec);
+            let reason = if is_verdict {
+                reason
+            } else {
+                ReasonCode::SUCCESS
+            };
+            acknowledgement(packet, id, reason, version)
+        })
+        .collect()
     }
 
     /// The session goes on, or a new one begins. [MQTT-4.4.0-1]
