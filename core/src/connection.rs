@@ -10,7 +10,6 @@ use crate::{
 };
 use alloc::boxed::Box;
 use bytes::Bytes;
-use core::time::Duration;
 
 /// What the broker knows of a connection.
 #[derive(Debug)]
@@ -65,8 +64,8 @@ pub(crate) struct Live {
     /// Its place in the table of sessions.
     pub(crate) session: u32,
     pub(crate) version: Version,
-    /// One and a half times the client's keep alive; none if that is 0. [MQTT-3.1.2-22]
-    pub(crate) silence_max: Option<Duration>,
+    /// One and a half times the client's keep alive; 0 for as long as it likes. [MQTT-3.1.2-22]
+    pub(crate) silence_max_ms: u32,
     pub(crate) last_received: Instant,
     /// The place among the known routes where its last message went.
     pub(crate) route: u32,

@@ -17,6 +17,7 @@
 
 use crate::time::Instant;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 const TICK_NANOS: u64 = 1_000_000;
 const SLOT_BITS: u32 = 6;
@@ -33,7 +34,8 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TimerKey {
     entry: u32,
-    generation: u32,
+    /// Odd, and so never 0.
+    generation: NonZeroU32,
 }
 
 /// Timers with an item each.
@@ -105,7 +107,8 @@ impl<T: Copy> Wheel<T> {
         self.len += 1;
         TimerKey {
             entry: number,
-            generation: self.entry(number).generation,
+            generation: NonZeroU32::new(self.entry(number).generation)
+                .expect("the generation of a timer is odd"),
         }
     }
 
@@ -113,7 +116,7 @@ impl<T: Copy> Wheel<T> {
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
         let entry = self.entries.get(key.entry as usize)?;
         // The generation of a key is odd, so an unused entry is never meant.
-        if entry.generation != key.generation {
+        if entry.generation != key.generation.get() {
             return None;
         }
         self.unlink(key.entry);

@@ -11,10 +11,17 @@ pub struct Outbox {
     copied: Vec<u8>,
     /// Bytes of `copied` that are done with.
     start: usize,
-    /// Shared payloads, each with the place in `copied` it comes before.
-    tails: VecDeque<(usize, Bytes)>,
-    /// Bytes in `tails`.
-    tail_bytes: usize,
+    /// Shared payloads, if there are any; most connections never have one.
+    tails: Option<Box<Tails>>,
+}
+
+/// Payloads that are shared with others.
+#[derive(Debug, Default)]
+struct Tails {
+    /// Each with the place in `copied` it comes before.
+    queue: VecDeque<(usize, Bytes)>,
+    /// Bytes in them.
+    bytes: usize,
 }
 
 /// Slices handed to one vectored write.
@@ -36,14 +43,16 @@ impl Outbox {
     /// Appends bytes by sharing them.
     pub fn push_shared(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.tail_bytes += bytes.len();
-            self.tails.push_back((self.copied.len(), bytes));
+            let tails = self.tails.get_or_insert_default();
+            tails.bytes += bytes.len();
+            tails.queue.push_back((self.copied.len(), bytes));
         }
     }
 
     /// Bytes that wait.
     pub fn len(&self) -> usize {
-        self.copied.len() - self.start + self.tail_bytes
+        let tail_bytes = self.tails.as_deref().map_or(0, |tails| tails.bytes);
+        self.copied.len() - self.start + tail_bytes
     }
 
     /// True if nothing waits.
@@ -54,12 +63,14 @@ impl Outbox {
     /// What waits, in order, in the pieces in which it stands.
     pub fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut at = self.start;
-        let tails = self.tails.iter().flat_map(move |(before, tail)| {
+        let queue = self.tails.as_deref().map(|tails| &tails.queue);
+        let tails = queue.into_iter().flatten().flat_map(move |(before, tail)| {
             let copied = &self.copied[at.min(*before)..*before];
             at = at.max(*before);
             [copied, tail]
         });
-        let last = self.tails.back().map_or(self.start, |&(before, _)| before);
+        let last = queue.and_then(VecDeque::back);
+        let last = last.map_or(self.start, |&(before, _)| before);
         let rest = &self.copied[last.max(self.start)..];
         tails
             .chain(std::iter::once(rest))
@@ -68,7 +79,7 @@ impl Outbox {
 
     /// The first slices of what waits, in order; returns how many of `slices` are filled.
     pub fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES_MAX]) -> usize {
-        if self.tails.is_empty() {
+        if self.tails.is_none() {
             // Small packets only: the usual case.
             slices[0] = IoSlice::new(&self.copied[self.start..]);
             return usize::from(!slices[0].is_empty());
@@ -83,7 +94,10 @@ impl Outbox {
 
     /// Takes off the first `bytes` bytes: they were written.
     pub fn consume(&mut self, mut bytes: usize) {
-        while let Some((before, tail)) = self.tails.front_mut() {
+        let mut tails = self.tails.as_deref_mut();
+        while let Some(tails) = &mut tails
+            && let Some((before, tail)) = tails.queue.front_mut()
+        {
             let copied = (*before - self.start).min(bytes);
             self.start += copied;
             bytes -= copied;
@@ -92,12 +106,12 @@ impl Outbox {
             }
             if bytes < tail.len() {
                 let _ = tail.split_to(bytes);
-                self.tail_bytes -= bytes;
+                tails.bytes -= bytes;
                 return;
             }
             bytes -= tail.len();
-            self.tail_bytes -= tail.len();
-            self.tails.pop_front();
+            tails.bytes -= tail.len();
+            tails.queue.pop_front();
         }
         self.start += bytes;
         assert!(
@@ -117,8 +131,8 @@ impl Outbox {
     pub fn exchange_memory(&mut self, spare: Vec<u8>) -> Vec<u8> {
         debug_assert!(self.is_empty() && spare.is_empty());
         self.start = 0;
-        if self.tails.capacity() > 0 {
-            self.tails = VecDeque::new();
+        if self.tails.is_some() {
+            self.tails = None;
         }
         core::mem::replace(&mut self.copied, spare)
     }

@@ -1,4 +1,4 @@
-//! What the hot paths cost in instructions and allocations, against a committed table, `bench/budgets/budgets.txt`.
+//! What the hot paths cost in instructions, allocations and bytes kept, against a committed table, `bench/budgets/budgets.txt`.
 //!
 //! Every case runs in a process of its own under Valgrind's callgrind, which counts while one function runs and at no
 //! other time. Such counts hardly depend on the machine, so they say at once what a change costs. `cargo xtask budgets`
@@ -125,6 +125,7 @@ impl Measured {
         Ok(Cost {
             instructions: left(|cost| cost.instructions),
             allocations: left(|cost| cost.allocations),
+            bytes: left(|cost| cost.bytes),
         })
     }
 
@@ -132,25 +133,27 @@ impl Measured {
         if let Some(known) = self.0.get(case.name) {
             return Ok(*known);
         }
+        let (allocations, bytes) = memory(case)?;
         let cost = Cost {
             instructions: callgrind::instructions(case)?,
-            allocations: allocations(case)?,
+            allocations,
+            bytes,
         };
         self.0.insert(case.name, cost);
         Ok(cost)
     }
 }
 
-/// Asks the program beside this one.
-fn allocations(case: &Case) -> Result<f64, String> {
+/// Asks the program beside this one: allocations, and bytes kept.
+fn memory(case: &Case) -> Result<(f64, f64), String> {
     let program = env::current_exe().map_err(|error| format!("own program: {error}"))?;
     let line =
         callgrind::stdout(Command::new(program.with_file_name("allocations")).arg(case.name))?;
-    let number = line
-        .split_whitespace()
-        .nth(1)
-        .and_then(|word| word.parse().ok());
-    number.ok_or_else(|| format!("no number of allocations: {line:?}"))
+    let mut numbers = line.split_whitespace().skip(1).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(allocations)), Some(Ok(bytes))) => Ok((allocations, bytes)),
+        _ => Err(format!("no number of allocations and bytes: {line:?}")),
+    }
 }
 
 /// Beside the manifest; cargo says where that is when it runs this program.

@@ -1,4 +1,5 @@
-//! The committed table: a line for each case, instructions and allocations, and how far a figure may be from it.
+//! The committed table: a line for each case, instructions, allocations and bytes kept, and how far a figure may be from
+//! it.
 
 use std::fmt;
 
@@ -10,9 +11,12 @@ const FALL_MAX: f64 = 0.03;
 const INSTRUCTIONS_MIN: f64 = 5.0;
 /// Allocations repeat exactly, but for what grows once in many rounds.
 const ALLOCATIONS_MIN: f64 = 0.01;
+/// So do bytes.
+const BYTES_MIN: f64 = 1.0;
 
 const ABOUT: &str = "\
-# What the hot paths cost: instructions and allocations, each for one message, packet or lookup as the case says.
+# What the hot paths cost: instructions, allocations, and bytes of the heap that are kept; each for one message, packet
+# or lookup as the case says.
 # `cargo xtask budgets` compares and fails on a difference; `cargo xtask budgets --write` writes this file. What each
 # case does: `cargo xtask budgets --list`. Figures hold for one toolchain; a newer one needs a new table.
 ";
@@ -22,6 +26,8 @@ const ABOUT: &str = "\
 pub(crate) struct Cost {
     pub(crate) instructions: f64,
     pub(crate) allocations: f64,
+    /// Bytes of the heap that are still there when it is done.
+    pub(crate) bytes: f64,
 }
 
 /// The cases with their costs, and what compiled them.
@@ -52,7 +58,7 @@ impl Table {
                 [] => {}
                 [first, ..] if first.starts_with('#') => {}
                 ["toolchain", ..] => table.toolchain = words[1..].join(" "),
-                [case, instructions, allocations] => {
+                [case, instructions, allocations, bytes] => {
                     let number_of = |word: &str| {
                         let value = word.parse::<f64>();
                         value.map_err(|_| {
@@ -62,6 +68,7 @@ impl Table {
                     let cost = Cost {
                         instructions: number_of(instructions)?,
                         allocations: number_of(allocations)?,
+                        bytes: number_of(bytes)?,
                     };
                     table.add(case, cost);
                 }
@@ -99,13 +106,15 @@ impl Table {
         let rose = share > RISE_MAX && more > INSTRUCTIONS_MIN;
         let fell = share < -FALL_MAX && more < -INSTRUCTIONS_MIN;
         let allocates = (cost.allocations - budget.allocations).abs() > ALLOCATIONS_MIN;
-        let verdict = match (rose || fell, allocates) {
-            (false, false) => return (line, true),
-            (true, _) => format!("{:+.1} instructions ({:+.1} %)", more, 100.0 * share),
-            (false, true) => {
+        let keeps = (cost.bytes - budget.bytes).abs() > BYTES_MIN;
+        let verdict = match (rose || fell, allocates, keeps) {
+            (false, false, false) => return (line, true),
+            (true, _, _) => format!("{:+.1} instructions ({:+.1} %)", more, 100.0 * share),
+            (false, true, _) => {
                 let more = cost.allocations - budget.allocations;
                 format!("{more:+.3} allocations")
             }
+            (false, false, true) => format!("{:+.1} bytes", cost.bytes - budget.bytes),
         };
         (
             format!("{line}  BUDGET {}: {verdict}", figures(*budget)),
@@ -120,7 +129,10 @@ pub(crate) fn line(case: &str, cost: Cost) -> String {
 }
 
 fn figures(cost: Cost) -> String {
-    format!("{:>12.1}{:>12.3}", cost.instructions, cost.allocations)
+    format!(
+        "{:>12.1}{:>12.3}{:>10.1}",
+        cost.instructions, cost.allocations, cost.bytes
+    )
 }
 
 impl fmt::Display for Table {
@@ -128,8 +140,8 @@ impl fmt::Display for Table {
         writeln!(f, "{ABOUT}toolchain {}", self.toolchain)?;
         writeln!(
             f,
-            "\n# {:<22}{:>12}{:>12}",
-            "case", "instructions", "allocations"
+            "\n# {:<22}{:>12}{:>12}{:>10}",
+            "case", "instructions", "allocations", "bytes"
         )?;
         for (case, cost) in &self.rows {
             writeln!(f, "{}", line(case, *cost))?;
@@ -146,6 +158,7 @@ mod tests {
         Cost {
             instructions,
             allocations,
+            bytes: 0.0,
         }
     }
 
@@ -189,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_seen_whether_they_are_more_or_less() {
+        for (bytes, within) in [(0.0, true), (0.5, true), (8.0, false), (-8.0, false)] {
+            let cost = Cost {
+                bytes,
+                ..cost(1_000.0, 0.0)
+            };
+            let (line, judged) = table().judge("route", cost);
+            assert_eq!(judged, within, "{line}");
+        }
+    }
+
+    #[test]
     fn an_unknown_case_and_another_toolchain_are_refused() {
         assert!(!table().judge("new", cost(1.0, 0.0)).1);
         assert!(table().check_toolchain("rustc 1").is_ok());
@@ -204,6 +229,6 @@ mod tests {
     fn a_damaged_table_is_told_by_its_line() {
         let complaint = |text| Table::parse(text).unwrap_err();
         assert!(complaint("# x\nroute 12").contains("line 2"));
-        assert!(complaint("route 1 many").contains("\"many\""));
+        assert!(complaint("route 1 many 0").contains("\"many\""));
     }
 }

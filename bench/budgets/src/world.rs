@@ -23,10 +23,20 @@ use std::{
 
 /// Both ends of a connection.
 #[derive(Default)]
-struct Wire {
+pub(crate) struct Wire {
     sent: Vec<u8>,
     /// What was written last; what was written before is forgotten.
     received: Vec<u8>,
+}
+
+impl Wire {
+    /// One that need not grow.
+    pub(crate) fn roomy() -> Rc<RefCell<Self>> {
+        Rc::new(RefCell::new(Self {
+            sent: Vec::with_capacity(256),
+            received: Vec::with_capacity(256),
+        }))
+    }
 }
 
 struct Memory(Rc<RefCell<Wire>>);
@@ -88,7 +98,11 @@ impl World {
 
     /// A network connection on which nothing was said yet.
     pub(crate) fn open(&mut self, version: Version) -> Peer {
-        let wire = Rc::new(RefCell::new(Wire::default()));
+        self.open_on(Rc::default(), version)
+    }
+
+    /// The same on this wire.
+    pub(crate) fn open_on(&mut self, wire: Rc<RefCell<Wire>>, version: Version) -> Peer {
         let conn = self.engine.open(Memory(wire.clone()), 0, None);
         Peer {
             conn,

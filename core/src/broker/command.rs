@@ -6,11 +6,11 @@ use crate::{
     message::{self, Incoming, Payload},
     packet::{PropertiesBuf, QoS, SubscribeOptions, Version},
     reason::ReasonCode,
-    session::Subscription,
+    session::{ByFilter, Subscription},
     stats::Statistics,
     topic::{self, TopicError, TopicFilter, TopicName},
 };
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use bytes::Bytes;
 
 /// A request by the program around the broker, or by a hook.
@@ -318,9 +318,10 @@ impl State {
     /// A session begins, with the subscriptions that the program has made for it before.
     pub(super) fn begin_session(&mut self, client_id: &str, version: Version) -> u32 {
         let number = self.create_session(client_id, version);
-        for (filter, one) in self.reserved.remove(client_id).unwrap_or_default() {
+        let reserved = self.reserved.remove(client_id).unwrap_or_default();
+        for (filter, one) in reserved.iter() {
             self.reserved_len -= 1;
-            if let Ok(filter) = TopicFilter::parse(&filter) {
+            if let Ok(filter) = TopicFilter::parse(filter) {
                 // What goes beyond the limits of one session was refused when it was made.
                 let _ = self.add_subscription(number, filter, one.options, one.identifier);
             }
@@ -361,8 +362,8 @@ impl State {
     ) -> Result<bool, ReasonCode> {
         let limits = &self.config.limits;
         let waiting = self.reserved.get(client_id);
-        let len = waiting.map_or(0, BTreeMap::len);
-        let filters = waiting.into_iter().flat_map(BTreeMap::keys);
+        let len = waiting.map_or(0, ByFilter::len);
+        let filters = waiting.into_iter().flat_map(ByFilter::filters);
         let filters = filters.filter_map(|filter| TopicFilter::parse(filter).ok());
         let bytes: u64 = filters.map(cost_bytes).sum();
         let is_full = self.reserved_len >= limits.reserved_subscriptions_max
@@ -374,20 +375,14 @@ impl State {
             identifier: one.identifier,
             since_s: self.seconds(),
         };
-        let of_client = self.reserved.get_mut(client_id);
-        match of_client.and_then(|all| all.get_mut(&one.filter)) {
-            Some(former) => {
-                *former = subscription;
-                Ok(true)
-            }
-            None if is_full => Err(ReasonCode::QUOTA_EXCEEDED),
-            None => {
-                let of_client = self.reserved.entry(client_id.into()).or_default();
-                of_client.insert(one.filter, subscription);
-                self.reserved_len += 1;
-                Ok(false)
-            }
+        let was_there = waiting.is_some_and(|all| all.contains(&one.filter));
+        if !was_there && is_full {
+            return Err(ReasonCode::QUOTA_EXCEEDED);
         }
+        let of_client = self.reserved.entry(client_id.into()).or_default();
+        of_client.insert(&one.filter, subscription);
+        self.reserved_len += u32::from(!was_there);
+        Ok(was_there)
     }
 
     fn unsubscribe_for(&mut self, client_id: &str, filters: Filters) -> Vec<bool> {
@@ -397,8 +392,8 @@ impl State {
         let filters = match filters {
             Filters::These(filters) => filters,
             Filters::All => {
-                let all = self.sessions.get(number).subscriptions.keys();
-                all.cloned().collect()
+                let all = self.sessions.get(number).subscriptions.filters();
+                all.map(Into::into).collect()
             }
         };
         let filters = filters.iter();

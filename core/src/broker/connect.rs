@@ -313,13 +313,12 @@ impl Broker {
         }
         self.state.attach(number, conn, packet_bytes_max);
         self.state.carry_account(number, conn);
-        let silence_max =
-            (keep_alive_s > 0).then(|| Duration::from_millis(u64::from(keep_alive_s) * 1500));
+        let silence_max_ms = u32::from(keep_alive_s) * 1500;
         let version = connect.version;
         let live = Live {
             session: number,
             version,
-            silence_max,
+            silence_max_ms,
             last_received: now,
             route: 0,
             received: [0; 3],
@@ -329,7 +328,9 @@ impl Broker {
             successor: None,
         };
         self.set_phase(conn, Phase::Live(live));
-        let timer = silence_max.map(|max| self.state.set_timer(now + max, Due::KeepAlive(conn)));
+        let silence_max = Duration::from_millis(u64::from(silence_max_ms));
+        let timer = (!silence_max.is_zero())
+            .then(|| (self.state).set_timer(now + silence_max, Due::KeepAlive(conn)));
         if let Some(connection) = self.state.connections.get_mut(conn) {
             let connect_deadline = core::mem::replace(&mut connection.timer, timer);
             self.state.cancel_timer(connect_deadline);

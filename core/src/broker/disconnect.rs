@@ -349,7 +349,7 @@ impl super::state::State {
         let mut session = self.sessions.remove(number);
         self.cancel_timer(session.timer.take());
         self.cancel_timer(session.will_timer.take());
-        for filter in session.subscriptions.keys() {
+        for filter in session.subscriptions.filters() {
             match TopicFilter::parse(filter) {
                 Ok(filter) if filter.shared().is_some() => self.leave_group(filter, number),
                 Ok(filter) => self.routes.unsubscribe(filter.path(), number),

@@ -16,7 +16,7 @@ impl State {
     /// Sends a connected session the retained messages it is owed, one step and as far as there is room.
     pub(super) fn replay(&mut self, number: u32, actions: &mut Actions) {
         let mut budget = self.config.limits.replay_step_max.max(1);
-        while !self.sessions.get(number).replays.is_empty() {
+        while self.sessions.get_mut(number).replay().is_some() {
             if !self.may_replay(number) {
                 self.hot[number as usize].backlog = true;
                 return;
@@ -26,7 +26,7 @@ impl State {
                 self.hot[number as usize].backlog = true;
                 return;
             }
-            let Some(replay) = self.sessions.get_mut(number).replays.front_mut() else {
+            let Some(replay) = self.sessions.get_mut(number).replay() else {
                 return;
             };
             match self.retained.next(replay, self.now, &mut budget) {
@@ -48,7 +48,7 @@ impl State {
                     return;
                 }
                 Step::End => {
-                    self.sessions.get_mut(number).replays.pop_front();
+                    self.sessions.get_mut(number).end_replay();
                 }
             }
         }

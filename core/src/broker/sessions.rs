@@ -3,23 +3,26 @@
 use crate::session::Session;
 use alloc::{boxed::Box, vec::Vec};
 use core::hash::BuildHasher;
-use hashbrown::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 
 /// All sessions: dense numbers for the fan-out, and the way from a client identifier to its number.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     slots: Vec<Option<Box<Session>>>,
     free: Vec<u32>,
-    by_client_id: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+    /// The numbers, by the hash of the client identifier.
+    by_client_id: HashTable<u32>,
+    hasher: FixedState,
 }
 
 impl Sessions {
     pub(super) fn new(hash_seed: u64) -> Self {
-        let by_client_id = HashMap::with_hasher(foldhash::fast::FixedState::with_seed(hash_seed));
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            by_client_id,
+            by_client_id: HashTable::new(),
+            hasher: FixedState::with_seed(hash_seed),
         }
     }
 
@@ -28,7 +31,9 @@ impl Sessions {
     }
 
     pub(crate) fn find(&self, client_id: &str) -> Option<u32> {
-        self.by_client_id.get(client_id).copied()
+        let hash = self.hasher.hash_one(client_id);
+        let is_it = |&number: &u32| self.client_id(number) == client_id;
+        self.by_client_id.find(hash, is_it).copied()
     }
 
     pub(crate) fn get(&self, number: u32) -> &Session {
@@ -45,10 +50,7 @@ impl Sessions {
 
     /// A number that stands for the client identifier of this session, and of any later one with the same.
     pub(crate) fn fingerprint(&self, number: u32) -> u64 {
-        self.by_client_id
-            .hasher()
-            .hash_one(&*self.get(number).client_id)
-            .max(1)
+        self.hasher.hash_one(self.client_id(number)).max(1)
     }
 
     /// The session with this number, if there is one.
@@ -58,8 +60,7 @@ impl Sessions {
 
     /// The client identifier of the session with this number; empty if there is none.
     pub(crate) fn client_id(&self, number: u32) -> &str {
-        let slot = self.slots.get(number as usize).and_then(Option::as_deref);
-        slot.map_or("", |session| &session.client_id)
+        client_id_at(&self.slots, number)
     }
 
     pub(super) fn insert(&mut self, session: Session) -> u32 {
@@ -67,8 +68,11 @@ impl Sessions {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("sessions are limited to fewer than 2^32")
         });
-        self.by_client_id.insert(session.client_id.clone(), number);
+        let hash = self.hasher.hash_one(&*session.client_id);
         self.slots[number as usize] = Some(Box::new(session));
+        let (hasher, slots) = (&self.hasher, &self.slots);
+        let rehash = |&number: &u32| hasher.hash_one(client_id_at(slots, number));
+        self.by_client_id.insert_unique(hash, number, rehash);
         number
     }
 
@@ -86,7 +90,12 @@ impl Sessions {
         let session = self.slots[number as usize]
             .take()
             .expect("a session ends once");
-        self.by_client_id.remove(&session.client_id);
+        let hash = self.hasher.hash_one(&*session.client_id);
+        let entry = self.by_client_id.find_entry(hash, |&one| one == number);
+        assert!(
+            entry.is_ok_and(|entry| entry.remove().0 == number),
+            "a session is found under its client identifier"
+        );
         self.free.push(number);
         session
     }
@@ -96,4 +105,9 @@ impl Sessions {
             .zip(&self.slots)
             .filter_map(|(number, slot)| Some((number, &**slot.as_ref()?)))
     }
+}
+
+fn client_id_at(slots: &[Option<Box<Session>>], number: u32) -> &str {
+    let slot = slots.get(number as usize).and_then(Option::as_deref);
+    slot.map_or("", |session| &session.client_id)
 }

@@ -8,7 +8,7 @@ use crate::{
     id::{ConnId, Ticket},
     packet::{PacketId, ServerPacket, Version},
     retained::{Remains, Retained},
-    session::{Queued, Session, Subscription},
+    session::{ByFilter, Queued, Session, Subscription},
     shared::Groups,
     stats::Statistics,
     time::{Instant, WallClock},
@@ -184,7 +184,7 @@ impl Watches {
 }
 
 /// Subscriptions that the program made for clients that have no session yet: by client identifier, then by filter.
-pub(crate) type Reserved = BTreeMap<Box<str>, BTreeMap<Box<str>, Subscription>>;
+pub(crate) type Reserved = BTreeMap<Box<str>, ByFilter<Subscription>>;
 
 impl State {
     pub(crate) fn new(

@@ -233,9 +233,7 @@ impl State {
             let replay = self
                 .retained
                 .replay(filter.as_str(), qos, identifier, not_of);
-            let pending = &mut self.sessions.get_mut(number).replays;
-            pending.retain(|replay| *replay.filter != *filter.as_str());
-            pending.push_back(replay);
+            self.sessions.get_mut(number).add_replay(replay);
             self.hot[number as usize].backlog = true;
         }
         Ok(qos)
@@ -254,7 +252,7 @@ impl State {
         let cost = cost_bytes(filter);
         let since_s = self.seconds();
         let session = self.sessions.get_mut(number);
-        let is_new = !session.subscriptions.contains_key(filter.as_str());
+        let is_new = !session.subscriptions.contains(filter.as_str());
         let is_full = session.subscriptions.len() >= subscriptions_max
             || session.subscription_bytes + cost > bytes_max;
         if is_new && is_full {
@@ -262,7 +260,7 @@ impl State {
         }
         session.subscription_bytes += if is_new { cost } else { 0 };
         session.subscriptions.insert(
-            filter.as_str().into(),
+            filter.as_str(),
             Subscription {
                 options,
                 identifier,
@@ -327,9 +325,7 @@ impl State {
             return false;
         }
         session.subscription_bytes -= cost_bytes(filter);
-        session
-            .replays
-            .retain(|replay| *replay.filter != *filter.as_str());
+        session.forget_replay(filter.as_str());
         if filter.shared().is_some() {
             self.leave_group(filter, number);
         } else {

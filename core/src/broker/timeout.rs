@@ -8,6 +8,7 @@ use crate::{
     packet::{Ack, ServerPacket},
     reason::ReasonCode,
 };
+use core::time::Duration;
 
 /// Messages that were retained before the store was emptied, dropped in one event.
 const REMAINS_PER_STEP: usize = 1024;
@@ -84,13 +85,13 @@ impl Broker {
         let Some(live) = connection.live_mut() else {
             return;
         };
-        let Some(silence_max) = live.silence_max else {
+        if live.silence_max_ms == 0 {
             return;
-        };
+        }
         if live.held.is_some() {
             live.last_received = now;
         }
-        let at = live.last_received + silence_max;
+        let at = live.last_received + Duration::from_millis(u64::from(live.silence_max_ms));
         if at <= now {
             self.refuse(conn, SILENT, actions);
             return;

@@ -12,8 +12,7 @@ use crate::{
     time::{Instant, WallClock},
     topic::{self, TopicFilter},
 };
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
-use core::ops::Bound;
+use alloc::{string::String, vec::Vec};
 
 /// Read-only access to a broker. Whoever looks at many things does it in pieces: a view is had within a turn, and
 /// everybody waits meanwhile.
@@ -122,7 +121,7 @@ impl<'a> View<'a> {
             .members_of(parsed, |session| numbers.push(session));
         let found = numbers.into_iter().filter_map(|number| {
             let session = self.state.sessions.get(number);
-            let (filter, subscription) = session.subscriptions.get_key_value(filter)?;
+            let (filter, subscription) = session.subscriptions.get(filter)?;
             let view = subscription_view(filter, subscription, self.state.wall_at(Instant::ORIGIN));
             Some((&*session.client_id, view))
         });
@@ -168,7 +167,7 @@ impl<'a> View<'a> {
     ) -> impl Iterator<Item = SubscriptionView<'a>> {
         let origin = self.state.wall_at(Instant::ORIGIN);
         let of_client = self.state.reserved.get(client_id).into_iter();
-        let waiting = of_client.flat_map(move |all| beyond(all, after));
+        let waiting = of_client.flat_map(move |all| all.after(after));
         waiting.map(move |(filter, one)| subscription_view(filter, one, origin))
     }
 
@@ -303,7 +302,7 @@ impl<'a> SessionView<'a> {
         after: Option<&str>,
     ) -> impl Iterator<Item = SubscriptionView<'a>> {
         let origin = self.origin;
-        let some = beyond(&self.session.subscriptions, after);
+        let some = self.session.subscriptions.after(after);
         some.map(move |(filter, subscription)| subscription_view(filter, subscription, origin))
     }
 
@@ -314,7 +313,7 @@ impl<'a> SessionView<'a> {
 
     /// Its subscription to exactly this filter.
     pub fn subscription(self, filter: &str) -> Option<SubscriptionView<'a>> {
-        let (filter, subscription) = self.session.subscriptions.get_key_value(filter)?;
+        let (filter, subscription) = self.session.subscriptions.get(filter)?;
         Some(subscription_view(filter, subscription, self.origin))
     }
 
@@ -420,16 +419,6 @@ fn subscription_view<'a>(
         identifier: subscription.identifier,
         at: WallClock(origin.0.saturating_add(millis)),
     }
-}
-
-/// What stands beyond this filter.
-fn beyond<'a>(
-    all: &'a BTreeMap<Box<str>, Subscription>,
-    after: Option<&str>,
-) -> impl Iterator<Item = (&'a str, &'a Subscription)> + use<'a> {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let some = all.range::<str, _>((from, Bound::Unbounded));
-    some.map(|(filter, subscription)| (&**filter, subscription))
 }
 
 /// The filter without what makes it a shared one.

@@ -1,27 +1,28 @@
 //! Topic aliases: numbers that stand for topic names, in each direction, as long as a connection lasts.
 //! [MQTT 5.0, 3.3.2.3.4]
 
+use super::rare::Rare;
 use alloc::{boxed::Box, vec::Vec};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 /// Aliases that the client has bound. As many as the Topic Alias Maximum that it was told.
 #[derive(Debug, Default)]
-pub(crate) struct Inbound(Vec<Option<Box<str>>>);
+pub(crate) struct Inbound(Rare<Vec<Option<Box<str>>>>);
 
 impl Inbound {
     /// Binds an alias, or binds it anew.
     pub(crate) fn bind(&mut self, alias: u16, topic: Box<str>) {
-        let at = usize::from(alias);
-        if self.0.len() <= at {
-            self.0.resize_with(at + 1, || None);
+        let (topics, at) = (self.0.make(), usize::from(alias));
+        if topics.len() <= at {
+            topics.resize_with(at + 1, || None);
         }
-        self.0[at] = Some(topic);
+        topics[at] = Some(topic);
     }
 
     /// Lends the topic name out; [`bind`](Self::bind) brings it back.
     pub(crate) fn borrow(&mut self, alias: u16) -> Option<Box<str>> {
-        self.0.get_mut(usize::from(alias))?.take()
+        self.0.get_mut()?.get_mut(usize::from(alias))?.take()
     }
 }
 

@@ -1,14 +1,19 @@
 //! QoS 2 messages from the client that were taken and await their PUBREL. [MQTT 5.0, 4.3.3]
 
+use super::rare::Rare;
 use crate::packet::PacketId;
 use alloc::{boxed::Box, collections::VecDeque};
 
 /// The packet identifiers in use by the client: at most 65,535, for 5.0 clients at most our Receive Maximum.
 ///
 /// Clients release in the order they sent, so among few the search nearly always ends at the first. Many stand in a bit
-/// map, so that no client makes its packets dear by keeping exchanges open.
+/// map, so that no client makes its packets dear by keeping exchanges open. Who never sends QoS 2 needs no memory for it.
 #[derive(Debug, Default)]
-pub(crate) struct Inbound {
+pub(crate) struct Inbound(Rare<Taken>);
+
+/// The identifiers, in one of the two.
+#[derive(Debug, Default)]
+struct Taken {
     few: VecDeque<PacketId>,
     many: Option<Box<BitMap>>,
 }
@@ -25,15 +30,12 @@ struct BitMap {
 
 impl Inbound {
     pub(crate) fn len(&self) -> usize {
-        self.many.as_ref().map_or(self.few.len(), |many| many.len)
+        self.0.get().map_or(0, Taken::len)
     }
 
     /// True if this identifier was taken and not released: its PUBLISH is a repeat. [MQTT-4.3.3-10]
     pub(crate) fn contains(&self, packet_id: PacketId) -> bool {
-        match &self.many {
-            Some(many) => many.contains(packet_id),
-            None => self.few.contains(&packet_id),
-        }
+        self.0.get().is_some_and(|taken| taken.contains(packet_id))
     }
 
     /// Takes an identifier that is not yet in use.
@@ -42,6 +44,30 @@ impl Inbound {
             !self.contains(packet_id),
             "I18: an identifier is in use at most once"
         );
+        self.0.make().insert(packet_id);
+    }
+
+    /// Frees an identifier; false if it was not in use.
+    pub(crate) fn release(&mut self, packet_id: PacketId) -> bool {
+        self.0
+            .get_mut()
+            .is_some_and(|taken| taken.release(packet_id))
+    }
+}
+
+impl Taken {
+    fn len(&self) -> usize {
+        self.many.as_ref().map_or(self.few.len(), |many| many.len)
+    }
+
+    fn contains(&self, packet_id: PacketId) -> bool {
+        match &self.many {
+            Some(many) => many.contains(packet_id),
+            None => self.few.contains(&packet_id),
+        }
+    }
+
+    fn insert(&mut self, packet_id: PacketId) {
         if let Some(many) = &mut self.many {
             many.insert(packet_id);
             return;
@@ -60,8 +86,7 @@ impl Inbound {
         }
     }
 
-    /// Frees an identifier; false if it was not in use.
-    pub(crate) fn release(&mut self, packet_id: PacketId) -> bool {
+    fn release(&mut self, packet_id: PacketId) -> bool {
         let Some(many) = &mut self.many else {
             let at = self.few.iter().position(|&taken| taken == packet_id);
             return at.is_some_and(|at| self.few.remove(at).is_some());
@@ -130,6 +155,7 @@ mod tests {
             assert!(!inbound.release(id) && !inbound.contains(id));
         }
         assert_eq!(inbound.len(), 0);
-        assert!(inbound.many.is_none(), "nothing is left of many");
+        let taken = inbound.0.get().unwrap();
+        assert!(taken.many.is_none(), "nothing is left of many");
     }
 }

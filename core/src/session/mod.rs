@@ -1,13 +1,17 @@
 //! A session: what the broker keeps for a client identifier, with or without a connection. [MQTT 5.0, 4.1]
 
 pub(crate) mod aliases;
+mod by_filter;
 mod inbound;
 mod outbound;
 mod queue;
+mod rare;
 
+pub(crate) use by_filter::ByFilter;
 pub(crate) use inbound::Inbound;
 pub(crate) use outbound::{Outbound, Resend, Window};
 pub(crate) use queue::{Identifiers, Queue, Queued};
+use rare::Rare;
 
 use crate::{
     hooks::ClientData,
@@ -17,7 +21,7 @@ use crate::{
     stats::SessionStatistics,
     timer::TimerKey,
 };
-use alloc::{boxed::Box, collections::BTreeMap, collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 
 /// The state of one session. What a fan-out needs of it stands in `Hot`, beside it.
@@ -32,7 +36,7 @@ pub(crate) struct Session {
     /// How much may be in flight to it: our limit or its Receive Maximum, whichever is lower.
     pub(crate) inflight_max: u16,
     /// By filter as the client wrote it; ordered, so that ending a session has one order.
-    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    pub(crate) subscriptions: ByFilter<Subscription>,
     /// What they count for in the byte limit.
     pub(crate) subscription_bytes: u64,
     /// How many were ever made.
@@ -47,7 +51,7 @@ pub(crate) struct Session {
     /// Topic aliases of the client's connection, bound by us; none if it wants none.
     pub(crate) outbound_aliases: Option<Box<aliases::Outbound>>,
     /// Retained messages still to be sent for new subscriptions.
-    pub(crate) replays: VecDeque<Replay>,
+    replays: Rare<VecDeque<Replay>>,
     /// True while it stands in the broker's list of sessions with work to do.
     pub(crate) runnable: bool,
     pub(crate) will: Option<Box<KeptWill>>,
@@ -100,7 +104,7 @@ impl Session {
             version,
             expiry_s: 0,
             inflight_max: 1,
-            subscriptions: BTreeMap::new(),
+            subscriptions: ByFilter::default(),
             subscription_bytes: 0,
             subscriptions_made: 0,
             joined_groups: false,
@@ -109,7 +113,7 @@ impl Session {
             queue: Queue::default(),
             inbound_aliases: aliases::Inbound::default(),
             outbound_aliases: None,
-            replays: VecDeque::new(),
+            replays: Rare::default(),
             runnable: false,
             will: None,
             timer: None,
@@ -145,6 +149,33 @@ impl Session {
 
     /// True if something waits for room in the window or the connection's output.
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.queue.is_empty() || !self.replays.is_empty() || self.outbound.owes_resend()
+        !self.queue.is_empty() || self.replays.get().is_some() || self.outbound.owes_resend()
+    }
+
+    /// Has retained messages sent, in the place of those that were still to be sent for the same filter.
+    pub(crate) fn add_replay(&mut self, replay: Replay) {
+        self.forget_replay(&replay.filter);
+        self.replays.make().push_back(replay);
+    }
+
+    /// What was still to be sent for this filter is not sent.
+    pub(crate) fn forget_replay(&mut self, filter: &str) {
+        if let Some(replays) = self.replays.get_mut() {
+            replays.retain(|replay| *replay.filter != *filter);
+            self.replays.free_if(VecDeque::is_empty);
+        }
+    }
+
+    /// The retained messages to send next.
+    pub(crate) fn replay(&mut self) -> Option<&mut Replay> {
+        self.replays.get_mut()?.front_mut()
+    }
+
+    /// Those are sent.
+    pub(crate) fn end_replay(&mut self) {
+        if let Some(replays) = self.replays.get_mut() {
+            replays.pop_front();
+            self.replays.free_if(VecDeque::is_empty);
+        }
     }
 }

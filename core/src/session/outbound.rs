@@ -6,7 +6,7 @@
 //! ```
 //! A session that ends with its connection sends nothing twice, so it keeps no messages here, only identifiers.
 
-use super::queue::Queued;
+use super::{queue::Queued, rare::Rare};
 use crate::{
     packet::{PacketId, QoS, Version},
     time::Instant,
@@ -30,9 +30,9 @@ pub(crate) struct Outbound {
     /// What the messages kept in `inflight` count for.
     bytes: u64,
     /// Await PUBCOMP, each since the last PUBREL. [MQTT-4.3.3-5]
-    releasing: VecDeque<(PacketId, Instant)>,
+    releasing: Rare<VecDeque<(PacketId, Instant)>>,
     /// The first of `inflight` that was not sent on this connection yet; all before it were.
-    unsent_from: usize,
+    unsent_from: u32,
     last: Option<PacketId>,
     /// Identifiers after `last` that are known to be free: no search is needed so long.
     free_run: u16,
@@ -62,23 +62,23 @@ impl Outbound {
     ///
     /// In 5.0 a QoS 2 message occupies the window until PUBCOMP [MQTT 5.0, 4.9]; before, until PUBREC.
     pub(crate) fn has_room(&self, version: Version, window: Window) -> bool {
-        let releasing = self.releasing.len();
+        let releasing = self.releasing_len();
         if self.inflight.len() + releasing >= usize::from(u16::MAX) {
             return false;
         }
         let occupied = if version == Version::V5 {
-            self.unsent_from + releasing
+            self.unsent_from as usize + releasing
         } else if releasing >= usize::from(window.releasing_max) {
             return false;
         } else {
-            self.unsent_from
+            self.unsent_from as usize
         };
         occupied < usize::from(window.inflight_max)
     }
 
     /// True while messages of an earlier connection wait to be sent again.
     pub(crate) fn owes_resend(&self) -> bool {
-        self.unsent_from < self.inflight.len()
+        (self.unsent_from as usize) < self.inflight.len()
     }
 
     /// Takes an identifier for a new message. None if all 65,535 are in use.
@@ -148,7 +148,7 @@ impl Outbound {
 
     /// How many await PUBCOMP.
     pub(crate) fn releasing_len(&self) -> usize {
-        self.releasing.len()
+        self.releasing.get().map_or(0, VecDeque::len)
     }
 
     /// The message with this identifier that awaits PUBACK or PUBREC, if it is kept.
@@ -166,10 +166,10 @@ impl Outbound {
     /// PUBREC: the message is delivered and its release begins. False if no message with this identifier awaits it.
     pub(crate) fn receive(&mut self, packet_id: PacketId, now: Instant) -> bool {
         if self.remove(packet_id, QoS::ExactlyOnce).is_some() {
-            self.releasing.push_back((packet_id, now));
+            self.releasing.make().push_back((packet_id, now));
             return true;
         }
-        self.releasing.iter().any(|&(id, _)| id == packet_id)
+        self.releasing().any(|id| id == packet_id)
     }
 
     /// PUBREC with an error: the exchange ends. [MQTT-4.4.0-2]
@@ -179,10 +179,10 @@ impl Outbound {
 
     /// PUBCOMP: frees the identifier.
     pub(crate) fn complete(&mut self, packet_id: PacketId) -> bool {
-        match self.releasing.iter().position(|&(id, _)| id == packet_id) {
-            Some(at) => self.releasing.remove(at).is_some(),
-            None => false,
-        }
+        let at = self.releasing().position(|id| id == packet_id);
+        let releasing = self.releasing.get_mut();
+        let removed = at.zip(releasing).and_then(|(at, all)| all.remove(at));
+        removed.is_some()
     }
 
     /// The next message of an earlier connection; it counts as sent from now on.
@@ -192,7 +192,7 @@ impl Outbound {
             sent,
             kept,
             ..
-        } = self.inflight.get_mut(self.unsent_from)?;
+        } = self.inflight.get_mut(self.unsent_from as usize)?;
         *sent = now;
         let resend = kept.clone().map(|queued| Resend {
             packet_id: *packet_id,
@@ -209,20 +209,22 @@ impl Outbound {
     /// Forgets the message that [`next_resend`](Self::next_resend) just gave out: it will not be sent. [MQTT-3.1.2-25]
     pub(crate) fn skip_resend(&mut self) {
         self.unsent_from -= 1;
-        if let Some(skipped) = self.inflight.remove(self.unsent_from) {
+        if let Some(skipped) = self.inflight.remove(self.unsent_from as usize) {
             self.bytes -= kept_bytes(skipped.kept.as_ref());
         }
     }
 
     /// The identifiers that await PUBCOMP, in order.
     pub(crate) fn releasing(&self) -> impl Iterator<Item = PacketId> + '_ {
-        self.releasing.iter().map(|&(id, _)| id)
+        let releasing = self.releasing.get().into_iter().flatten();
+        releasing.map(|&(id, _)| id)
     }
 
     /// Frees the identifiers that have waited longest, until no more than `max` wait.
     pub(crate) fn evict_releasing(&mut self, max: u16) {
-        while self.releasing.len() > usize::from(max) {
-            self.releasing.pop_front();
+        if let Some(releasing) = self.releasing.get_mut() {
+            let evicted = releasing.len().saturating_sub(usize::from(max));
+            releasing.drain(..evicted);
         }
     }
 
@@ -234,7 +236,7 @@ impl Outbound {
     /// The messages that were sent `age` ago or earlier; they count as sent again. Only before 5.0.
     pub(crate) fn overdue_messages(&mut self, now: Instant, age: Duration) -> Vec<Resend> {
         let overdue = |sent: Instant| sent + age <= now;
-        let sent = self.inflight.iter_mut().take(self.unsent_from);
+        let sent = self.inflight.iter_mut().take(self.unsent_from as usize);
         sent.filter(|entry| overdue(entry.sent))
             .filter_map(|entry| {
                 entry.sent = now;
@@ -249,10 +251,8 @@ impl Outbound {
 
     /// The identifiers whose PUBREL was sent `age` ago or earlier; it counts as sent again. Only before 5.0.
     pub(crate) fn overdue_releases(&mut self, now: Instant, age: Duration) -> Vec<PacketId> {
-        let overdue = self
-            .releasing
-            .iter_mut()
-            .filter(|(_, sent)| *sent + age <= now);
+        let releasing = self.releasing.get_mut().into_iter().flatten();
+        let overdue = releasing.filter(|(_, sent)| *sent + age <= now);
         overdue
             .map(|(id, sent)| {
                 *sent = now;
@@ -284,7 +284,7 @@ impl Outbound {
     /// True if nothing awaits anything.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.inflight.is_empty() && self.releasing.is_empty()
+        self.inflight.is_empty() && self.releasing_len() == 0
     }
 
     fn remove(&mut self, packet_id: PacketId, qos: QoS) -> Option<Inflight> {
@@ -295,7 +295,7 @@ impl Outbound {
         if self.inflight[at].qos != qos {
             return None;
         }
-        if at < self.unsent_from {
+        if at < self.unsent_from as usize {
             self.unsent_from -= 1;
         }
         let removed = self.inflight.remove(at)?;

@@ -4,7 +4,7 @@
 //! new one if that is QoS 0; else the oldest.
 
 use crate::{message::Message, packet::QoS};
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use smallvec::SmallVec;
 
 /// One message in a queue, as its receiver will get it.
@@ -25,24 +25,34 @@ pub(crate) type Identifiers = SmallVec<[u32; 2]>;
 /// First in, first out, over all QoS levels. QoS 0 stands in a list of its own, so that dropping the oldest is cheap.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    qos0: VecDeque<(u64, Queued)>,
-    acknowledged: VecDeque<(u64, Queued)>,
+    /// None while nothing waits, which is nearly always.
+    lists: Option<Box<Lists>>,
     arrived: u64,
     bytes: u64,
 }
 
+/// What waits, each with its number.
+#[derive(Debug, Default)]
+struct Lists {
+    qos0: VecDeque<(u64, Queued)>,
+    acknowledged: VecDeque<(u64, Queued)>,
+}
+
 impl Queue {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.qos0.is_empty() && self.acknowledged.is_empty()
+        self.lists.is_none()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.qos0.len() + self.acknowledged.len()
+        let lists = self.lists.as_deref();
+        lists.map_or(0, |lists| lists.qos0.len() + lists.acknowledged.len())
     }
 
     /// True if a QoS 0 message waits: a new one must not overtake it.
     pub(crate) fn holds_qos0(&self) -> bool {
-        !self.qos0.is_empty()
+        let lists = self.lists.as_deref();
+        lists.is_some_and(|lists| !lists.qos0.is_empty())
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -52,72 +62,77 @@ impl Queue {
     pub(crate) fn push(&mut self, queued: Queued) {
         self.bytes += queued.message.cost_bytes();
         self.arrived += 1;
-        let list = if queued.qos == QoS::AtMostOnce {
-            &mut self.qos0
-        } else {
-            &mut self.acknowledged
+        let lists = self.lists.get_or_insert_default();
+        let list = match queued.qos {
+            QoS::AtMostOnce => &mut lists.qos0,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => &mut lists.acknowledged,
         };
         list.push_back((self.arrived, queued));
     }
 
     /// The messages that came after number `arrived`, oldest first, each with its number. The first one ever was 1.
     pub(crate) fn iter_after(&self, arrived: u64) -> impl Iterator<Item = (u64, &Queued)> {
-        let after =
-            |list: &VecDeque<(u64, Queued)>| list.partition_point(|(number, _)| *number <= arrived);
-        let (mut qos0, mut others) = (
-            self.qos0.range(after(&self.qos0)..).peekable(),
-            self.acknowledged
-                .range(after(&self.acknowledged)..)
-                .peekable(),
-        );
-        core::iter::from_fn(move || {
-            let qos0_is_older = match (qos0.peek(), others.peek()) {
-                (Some((first, _)), Some((second, _))) => first < second,
-                (first, _) => first.is_some(),
-            };
-            let next = if qos0_is_older {
-                qos0.next()
-            } else {
-                others.next()
-            };
-            next.map(|(number, queued)| (*number, queued))
+        let after = move |list: &VecDeque<(u64, Queued)>| {
+            list.partition_point(|(number, _)| *number <= arrived)
+        };
+        let lists = self.lists.as_deref().into_iter();
+        lists.flat_map(move |lists| {
+            let mut qos0 = lists.qos0.range(after(&lists.qos0)..).peekable();
+            let others = after(&lists.acknowledged);
+            let mut others = lists.acknowledged.range(others..).peekable();
+            core::iter::from_fn(move || {
+                let qos0_is_older = match (qos0.peek(), others.peek()) {
+                    (Some((first, _)), Some((second, _))) => first < second,
+                    (first, _) => first.is_some(),
+                };
+                let next = if qos0_is_older {
+                    qos0.next()
+                } else {
+                    others.next()
+                };
+                next.map(|(number, queued)| (*number, queued))
+            })
         })
     }
 
     /// The oldest message.
     pub(crate) fn front(&self) -> Option<&Queued> {
-        let list = if self.qos0_is_older()? {
-            &self.qos0
-        } else {
-            &self.acknowledged
+        let lists = self.lists.as_deref()?;
+        let list = match lists.qos0_is_older() {
+            true => &lists.qos0,
+            false => &lists.acknowledged,
         };
         list.front().map(|(_, queued)| queued)
     }
 
     /// Takes the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Queued> {
-        if self.qos0_is_older()? {
-            self.pop_qos0()
-        } else {
-            self.pop_acknowledged()
-        }
+        let lists = self.lists.as_deref_mut()?;
+        let (_, queued) = match lists.qos0_is_older() {
+            true => lists.qos0.pop_front(),
+            false => lists.acknowledged.pop_front(),
+        }?;
+        Some(self.account_off(queued))
     }
 
     /// Takes the message that is to be lost so that a new one of `qos` can come; `None` if that is the new one itself.
     pub(crate) fn pop_victim(&mut self, qos: QoS) -> Option<Queued> {
-        if !self.qos0.is_empty() {
-            self.pop_qos0()
-        } else if qos == QoS::AtMostOnce {
-            None
-        } else {
-            self.pop_acknowledged()
-        }
+        let lists = self.lists.as_deref_mut()?;
+        let (_, queued) = match lists.qos0.pop_front() {
+            Some(oldest) => Some(oldest),
+            None if qos == QoS::AtMostOnce => None,
+            None => lists.acknowledged.pop_front(),
+        }?;
+        Some(self.account_off(queued))
     }
 
     /// Takes out what was sent to groups, as far as it is wanted elsewhere. The caller keeps the accounts of all sessions.
     pub(crate) fn take_shared(&mut self, is_wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {
+        let Some(lists) = self.lists.as_deref_mut() else {
+            return Vec::new();
+        };
         let mut shared = Vec::new();
-        for list in [&mut self.qos0, &mut self.acknowledged] {
+        for list in [&mut lists.qos0, &mut lists.acknowledged] {
             list.retain(|(arrived, queued)| {
                 let is_taken = queued.shared != 0 && is_wanted(queued);
                 if is_taken {
@@ -131,32 +146,23 @@ impl Queue {
         shared.map(|(_, queued)| self.account_off(queued)).collect()
     }
 
-    fn pop_qos0(&mut self) -> Option<Queued> {
-        let (_, queued) = self.qos0.pop_front()?;
-        Some(self.account_off(queued))
-    }
-
-    fn pop_acknowledged(&mut self) -> Option<Queued> {
-        let (_, queued) = self.acknowledged.pop_front()?;
-        Some(self.account_off(queued))
-    }
-
     fn account_off(&mut self, queued: Queued) -> Queued {
         self.bytes -= queued.message.cost_bytes();
-        if self.is_empty() {
-            // An idle session owns no buffer.
-            self.qos0 = VecDeque::new();
-            self.acknowledged = VecDeque::new();
-        }
+        let lists = self.lists.take();
+        self.lists = lists.filter(|lists| !lists.is_empty());
         queued
     }
+}
 
-    fn qos0_is_older(&self) -> Option<bool> {
+impl Lists {
+    fn is_empty(&self) -> bool {
+        self.qos0.is_empty() && self.acknowledged.is_empty()
+    }
+
+    fn qos0_is_older(&self) -> bool {
         match (self.qos0.front(), self.acknowledged.front()) {
-            (None, None) => None,
-            (Some(_), None) => Some(true),
-            (None, Some(_)) => Some(false),
-            (Some((a, _)), Some((b, _))) => Some(a < b),
+            (Some((first, _)), Some((second, _))) => first < second,
+            (first, _) => first.is_some(),
         }
     }
 }

@@ -80,9 +80,24 @@ impl MemberOptions {
 
 /// The members of one filter, at most one per session.
 ///
-/// Their order is that of subscribing, but for one thing: the last takes the place of one that leaves.
+/// Their order is that of subscribing, but for one thing: the last takes the place of one that leaves. Most filters have
+/// one member, which needs no memory of its own.
 #[derive(Default)]
-pub(super) struct Members {
+pub(super) enum Members {
+    #[default]
+    Nobody,
+    One(Member),
+    Several(Box<Several>),
+}
+
+const _: () = assert!(
+    size_of::<Members>() == 16,
+    "there may be a million filters, and a match reads many"
+);
+
+/// More than one.
+#[derive(Default)]
+pub(super) struct Several {
     dense: Vec<Member>,
     /// How many of them are groups.
     groups: u32,
@@ -93,20 +108,81 @@ pub(super) struct Members {
 impl Members {
     #[inline]
     pub(super) fn as_slice(&self) -> &[Member] {
-        &self.dense
+        match self {
+            Self::Nobody => &[],
+            Self::One(member) => core::slice::from_ref(member),
+            Self::Several(several) => &several.dense,
+        }
     }
 
     /// How many members are single sessions.
     pub(super) fn sessions_len(&self) -> usize {
-        self.dense.len() - self.groups as usize
+        match self {
+            Self::Nobody => 0,
+            Self::One(member) => usize::from(member.session & GROUP == 0),
+            Self::Several(several) => several.dense.len() - several.groups as usize,
+        }
     }
 
     pub(super) fn get(&self, session: u32) -> Option<Member> {
-        self.position(session).map(|position| self.dense[position])
+        match self {
+            Self::Several(several) => several.get(session),
+            few => few
+                .as_slice()
+                .iter()
+                .find(|one| one.session == session)
+                .copied(),
+        }
     }
 
     /// Adds a member, or replaces the one of the same session where it stands and returns what was there.
     pub(super) fn insert(&mut self, member: Member) -> Option<Member> {
+        match self {
+            Self::Nobody => {
+                *self = Self::One(member);
+                None
+            }
+            Self::One(one) if one.session == member.session => {
+                Some(core::mem::replace(one, member))
+            }
+            Self::One(one) => {
+                let mut several = Several::default();
+                several.insert(*one);
+                several.insert(member);
+                *self = Self::Several(Box::new(several));
+                None
+            }
+            Self::Several(several) => several.insert(member),
+        }
+    }
+
+    /// Takes a member out; the last one fills the gap.
+    pub(super) fn remove(&mut self, session: u32) -> Option<Member> {
+        match self {
+            Self::Nobody => None,
+            Self::One(one) if one.session == session => {
+                let removed = *one;
+                *self = Self::Nobody;
+                Some(removed)
+            }
+            Self::One(_) => None,
+            Self::Several(several) => {
+                let removed = several.remove(session)?;
+                if let [last] = *several.dense {
+                    *self = Self::One(last);
+                }
+                Some(removed)
+            }
+        }
+    }
+}
+
+impl Several {
+    fn get(&self, session: u32) -> Option<Member> {
+        self.position(session).map(|position| self.dense[position])
+    }
+
+    fn insert(&mut self, member: Member) -> Option<Member> {
         if let Some(position) = self.position(member.session) {
             return Some(core::mem::replace(&mut self.dense[position], member));
         }
@@ -126,8 +202,7 @@ impl Members {
         None
     }
 
-    /// Takes a member out; the last one fills the gap.
-    pub(super) fn remove(&mut self, session: u32) -> Option<Member> {
+    fn remove(&mut self, session: u32) -> Option<Member> {
         let position = self.position(session)?;
         let removed = self.dense.swap_remove(position);
         self.groups -= session >> 31;

@@ -50,7 +50,7 @@ impl<S: Socket> Engine<S> {
         };
         connection.lags.packet_is_watched = false;
         // What a connection sends while nobody wants to read it is no reproach.
-        let Some(since) = connection.lags.packet.filter(|_| !connection.held) else {
+        let Some(since) = connection.lags.packet.get().filter(|_| !connection.held) else {
             return;
         };
         let at = since + self.limits.packet_deadline;
@@ -70,9 +70,9 @@ impl<S: Socket> Engine<S> {
             return;
         };
         if connection.writing != Writing::Full || deadline.is_zero() {
-            connection.lags.output = None;
-        } else if connection.lags.output.is_none() {
-            connection.lags.output = Some(self.now);
+            connection.lags.output.end();
+        } else if connection.lags.output.get().is_none() {
+            connection.lags.output.begin(self.now);
             if !core::mem::replace(&mut connection.lags.output_is_watched, true) {
                 self.alarms.insert(self.now + deadline, Alarm::Output(conn));
             }
@@ -85,7 +85,7 @@ impl<S: Socket> Engine<S> {
             return;
         };
         connection.lags.output_is_watched = false;
-        let Some(since) = connection.lags.output else {
+        let Some(since) = connection.lags.output.get() else {
             return;
         };
         if since + deadline > self.now {

@@ -79,11 +79,37 @@ pub(super) enum Below {
 /// When a peer began to keep us waiting.
 #[derive(Debug, Default)]
 pub(super) struct Lags {
-    pub(super) packet: Option<Instant>,
-    pub(super) output: Option<Instant>,
+    pub(super) packet: Since,
+    pub(super) output: Since,
     /// There is an alarm for it.
     pub(super) packet_is_watched: bool,
     pub(super) output_is_watched: bool,
+}
+
+/// Since when something is so, if it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since(Instant);
+
+impl Since {
+    const NOT: Self = Self(Instant::FAR_FUTURE);
+
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.0 = now;
+    }
+
+    pub(super) fn end(&mut self) {
+        *self = Self::NOT;
+    }
+
+    pub(super) fn get(self) -> Option<Instant> {
+        Some(self.0).filter(|&since| since != Instant::FAR_FUTURE)
+    }
+}
+
+impl Default for Since {
+    fn default() -> Self {
+        Self::NOT
+    }
 }
 
 /// ```text
@@ -159,11 +185,11 @@ impl<S: Socket> Connection<S> {
     #[inline]
     pub(super) fn lags_with_a_packet(&mut self, is_whole: bool, now: Instant) -> bool {
         if self.packets.leftover_bytes() == 0 {
-            self.lags.packet = None;
-        } else if is_whole || self.lags.packet.is_none() {
-            self.lags.packet = Some(now);
+            self.lags.packet.end();
+        } else if is_whole || self.lags.packet.get().is_none() {
+            self.lags.packet.begin(now);
         }
-        self.lags.packet.is_some()
+        self.lags.packet.get().is_some()
     }
 
     /// True if the broker has ordered its end.
@@ -267,7 +293,7 @@ impl<S: Socket> Connection<S> {
     /// Takes bytes off what is to be written: the socket has them.
     pub(super) fn wrote(&mut self, bytes: usize) {
         if bytes > 0 {
-            self.lags.output = None;
+            self.lags.output.end();
         }
         let plain = match &mut self.below {
             Below::Layers(layers) => layers.wrote(bytes),

@@ -163,7 +163,7 @@ impl<S: Socket> Engine<S> {
             }
             let broken = connection.writing == Writing::Broken;
             let is_watched =
-                connection.writing == Writing::Full || connection.lags.output.is_some();
+                connection.writing == Writing::Full || connection.lags.output.get().is_some();
             self.report_flushed(conn);
             if is_watched {
                 self.watch_output(conn);

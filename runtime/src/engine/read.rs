@@ -221,7 +221,7 @@ impl<S: Socket> Engine<S> {
                 Some(Ok(Flow::Continue)) => is_whole = true,
                 Some(Ok(Flow::Hold)) => {
                     connection.held = true;
-                    connection.lags.packet = None;
+                    connection.lags.packet.end();
                 }
                 Some(Err(_)) => connection.phase = Phase::Deaf,
             }

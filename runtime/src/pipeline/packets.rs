@@ -13,9 +13,15 @@ use sanderling_core::{
 #[derive(Debug)]
 pub struct Packets {
     mqtt: FromClient,
-    /// Bytes that could not be handed out yet: the beginning of a packet, or what came after a connection was held.
-    leftover: Vec<u8>,
-    /// Bytes of `leftover` that are done with.
+    /// What could not be handed out yet, if there is anything.
+    leftover: Option<Box<Leftover>>,
+}
+
+/// The beginning of a packet, or what came after a connection was held.
+#[derive(Debug, Default)]
+struct Leftover {
+    bytes: Vec<u8>,
+    /// How many of them are done with.
     start: usize,
     /// Bytes from `start` on that must be there before decoding is worth another try.
     need: usize,
@@ -32,9 +38,7 @@ impl Packets {
                 first_packet_bytes_max: limits.connect_packet_bytes_max,
                 packet_bytes_max: limits.packet_bytes_max,
             }),
-            leftover: Vec::new(),
-            start: 0,
-            need: 0,
+            leftover: None,
         }
     }
 
@@ -46,7 +50,7 @@ impl Packets {
         input: &mut &[u8],
         take: impl FnOnce(Received<'_>) -> R,
     ) -> Option<R> {
-        if self.leftover.is_empty() {
+        if self.leftover.is_none() {
             if input.is_empty() {
                 return None;
             }
@@ -56,8 +60,11 @@ impl Packets {
                     return Some(take(Ok((packet, len as u32))));
                 }
                 Ok(Decoded::Need(need)) => {
-                    self.need = need;
-                    self.stash(core::mem::take(input));
+                    self.leftover = Some(Box::new(Leftover {
+                        bytes: core::mem::take(input).to_vec(),
+                        start: 0,
+                        need,
+                    }));
                     return None;
                 }
                 Err(error) => return Some(take(Err(error))),
@@ -70,7 +77,7 @@ impl Packets {
     /// nothing of packets.
     #[inline]
     pub fn next_run<R>(&mut self, input: &mut &[u8], take: impl FnOnce(Run<'_>) -> R) -> Option<R> {
-        if !self.leftover.is_empty() {
+        if self.leftover.is_some() {
             return None;
         }
         let run = self.mqtt.run(input)?;
@@ -84,29 +91,29 @@ impl Packets {
         take: impl FnOnce(Received<'_>) -> R,
     ) -> Option<R> {
         loop {
-            let missing = self.need.saturating_sub(self.leftover.len() - self.start);
+            let leftover = self.leftover.as_deref_mut()?;
+            let missing = leftover.need.saturating_sub(leftover.len());
             let (now, later) = input.split_at(missing.min(input.len()));
-            self.leftover.extend_from_slice(now);
+            leftover.bytes.extend_from_slice(now);
             *input = later;
             if now.len() < missing {
                 return None;
             }
-            match self.mqtt.decode_lending(&self.leftover[self.start..]) {
+            match self.mqtt.decode_lending(&leftover.bytes[leftover.start..]) {
                 Ok(Decoded::Packet { packet, len }) => {
                     let result = take(Ok((packet, len as u32)));
-                    self.need = 0;
-                    self.start += len;
-                    if self.start == self.leftover.len() {
-                        self.leftover = Vec::new();
-                        self.start = 0;
+                    leftover.need = 0;
+                    leftover.start += len;
+                    if leftover.len() == 0 {
+                        self.leftover = None;
                     }
                     return Some(result);
                 }
                 Ok(Decoded::Need(need)) => {
-                    self.need = need;
+                    leftover.need = need;
                     // What is done with need not be carried along while the rest of a packet comes.
-                    self.leftover.drain(..self.start);
-                    self.start = 0;
+                    leftover.bytes.drain(..leftover.start);
+                    leftover.start = 0;
                     if input.is_empty() {
                         return None;
                     }
@@ -118,18 +125,27 @@ impl Packets {
 
     /// Keeps bytes for later: the connection was held in the middle of what was read.
     pub fn stash(&mut self, input: &[u8]) {
-        self.leftover.extend_from_slice(input);
+        if !input.is_empty() {
+            let leftover = self.leftover.get_or_insert_default();
+            leftover.bytes.extend_from_slice(input);
+        }
     }
 
     /// Forgets what waits: nothing more is decoded.
     pub fn clear(&mut self) {
-        self.leftover = Vec::new();
-        self.start = 0;
+        self.leftover = None;
     }
 
     /// Bytes that wait in here.
     pub fn leftover_bytes(&self) -> usize {
-        self.leftover.len() - self.start
+        self.leftover.as_deref().map_or(0, Leftover::len)
+    }
+}
+
+impl Leftover {
+    /// How many bytes are not done with.
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
     }
 }
 
@@ -185,10 +201,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(decoder.leftover_bytes(), 0);
-        assert_eq!(
-            decoder.leftover.capacity(),
-            0,
+        assert!(
+            decoder.leftover.is_none(),
             "an idle connection owns no buffer"
         );
         packets

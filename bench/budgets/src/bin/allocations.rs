@@ -1,4 +1,5 @@
-//! Counts the allocations of the cases named on the command line: a line with name and number in one round for each.
+//! Counts the allocations of the cases named on the command line, and the bytes that are kept: a line for each, with the
+//! name and what there is of both in one round.
 
 use allocation_counter::measure;
 use sanderling_budgets::{COUNTED, Rounds, named};
@@ -10,11 +11,19 @@ fn main() -> ExitCode {
     match named(&names) {
         Ok(cases) => {
             for case in cases {
-                let mut allocations = 0;
+                let (mut allocations, mut bytes) = (0, 0);
                 (case.run)(&mut Rounds::new(&mut |work| {
-                    allocations += measure(work).count_total
+                    let taken = measure(work);
+                    allocations += taken.count_total;
+                    bytes += taken.bytes_current;
                 }));
-                println!("{} {}", case.name, allocations as f64 / f64::from(COUNTED));
+                let rounds = f64::from(COUNTED);
+                println!(
+                    "{} {} {}",
+                    case.name,
+                    allocations as f64 / rounds,
+                    bytes as f64 / rounds
+                );
             }
             ExitCode::SUCCESS
         }

@@ -46,6 +46,30 @@ pub(super) fn subscribe(rounds: &mut Rounds<'_>) {
     }
 }
 
+pub(super) fn idle(rounds: &mut Rounds<'_>) {
+    let mut world = World::new();
+    let mut peers = Vec::with_capacity(10_000);
+    while rounds.next() {
+        let number = peers.len();
+        let client_id = format!("idle-client-{number:06}");
+        let connect = world::encoded(V311, &world::connect(V311, &client_id, true));
+        let filter = format!("idle/{number:06}");
+        let subscribe = world::encoded(V311, &world::subscribe(&filter, QoS::AtMostOnce));
+        let wire = world::Wire::roomy();
+        let mut opened = None;
+        rounds.count(|| {
+            let peer = opened.insert(world.open_on(wire.clone(), V311));
+            peer.send_bytes(&connect);
+            world.turn(peer);
+            peer.send_bytes(&subscribe);
+            world.turn(peer);
+        });
+        let peer = opened.expect("it was opened");
+        assert_eq!(peer.first_byte(), 0x90, "SUBACK");
+        peers.push(peer);
+    }
+}
+
 pub(super) fn ping(rounds: &mut Rounds<'_>) {
     let mut world = World::new();
     let peer = world.connect(V311, "a-client");

@@ -132,6 +132,12 @@ pub const CASES: &[Case] = &[
         publish::retained,
     ),
     case(
+        "publish-retained-new",
+        "QoS 0, 64 bytes, retained for a topic that had no message; bytes with the slack of what grows",
+        1,
+        publish::retained_anew,
+    ),
+    case(
         "publish-shared",
         "QoS 0, 16 bytes, to one of a group of 8",
         1,
@@ -174,6 +180,12 @@ pub const CASES: &[Case] = &[
         flows::subscribe,
     ),
     case("ping", "PINGREQ, PINGRESP", 1, flows::ping),
+    case(
+        "idle",
+        "a client connects, subscribes to a filter and stays; its bytes with the slack of all tables that grow",
+        1,
+        flows::idle,
+    ),
     case(
         "timer-set",
         "a timer set and cancelled among 10,000",

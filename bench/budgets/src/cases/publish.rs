@@ -81,6 +81,24 @@ pub(super) fn retained(rounds: &mut Rounds<'_>) {
     receive(rounds, &mut world, &publisher, &bytes);
 }
 
+pub(super) fn retained_anew(rounds: &mut Rounds<'_>) {
+    let mut world = World::new();
+    let publisher = world.connect(V311, "publisher");
+    for number in 0.. {
+        if !rounds.next() {
+            return;
+        }
+        let topic = format!("retained/{number:06}");
+        let publish = Publish {
+            retain: true,
+            ..world::publish(&topic, MEDIUM, QoS::AtMostOnce)
+        };
+        let mut bytes = world::encoded(V311, &ClientPacket::Publish(publish));
+        rounds.count(|| world.receive(&publisher, &mut bytes));
+        world.settle();
+    }
+}
+
 pub(super) fn shared(rounds: &mut Rounds<'_>) {
     let mut world = World::new();
     let publisher = world.connect(V311, "publisher");
