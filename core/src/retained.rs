@@ -9,7 +9,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use core::ops::Bound;
+use core::{borrow::Borrow, cmp::Ordering, ops::Bound};
 
 /// Expired messages that one message removes; each was stored by one, so this keeps up.
 const PURGED_MAX: usize = 256;
@@ -17,7 +17,7 @@ const PURGED_MAX: usize = 256;
 /// All retained messages.
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
-    topics: BTreeMap<Box<str>, Entry>,
+    topics: Topics,
     /// The topics whose messages expire, by when they do.
     expiring: BTreeSet<(Instant, Box<str>)>,
     bytes: u64,
@@ -25,9 +25,41 @@ pub(crate) struct Retained {
     changes: u64,
 }
 
+/// What is retained, by topic. The message is its own key, so that no topic name stands there twice.
+type Topics = BTreeMap<ByTopic, Entry>;
+
+/// A message, found by the bytes of its topic name.
 #[derive(Debug)]
+struct ByTopic(Arc<Message>);
+
+impl Borrow<[u8]> for ByTopic {
+    fn borrow(&self) -> &[u8] {
+        self.0.topic_bytes()
+    }
+}
+
+impl Ord for ByTopic {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.topic_bytes().cmp(other.0.topic_bytes())
+    }
+}
+
+impl PartialOrd for ByTopic {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByTopic {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ByTopic {}
+
+#[derive(Clone, Copy, Debug)]
 struct Entry {
-    message: Arc<Message>,
     /// Whose it is; see [`Replay::not_of`].
     publisher: u64,
     /// The value of `changes` when it was stored.
@@ -45,8 +77,8 @@ pub(crate) struct Replay {
     ///
     /// A fingerprint of the client identifier, so that one who comes back is known.
     pub(crate) not_of: u64,
-    /// The last topic looked at.
-    cursor: Option<Box<str>>,
+    /// What was retained for the last topic looked at; it may have been replaced or removed since.
+    cursor: Option<Arc<Message>>,
     /// A topic changed later was delivered live already; replaying it would be stale.
     as_of: u64,
 }
@@ -54,7 +86,7 @@ pub(crate) struct Replay {
 /// What was retained once. To drop it all at once would take too long for one event.
 #[derive(Debug, Default)]
 pub(crate) struct Remains {
-    topics: BTreeMap<Box<str>, Entry>,
+    topics: Topics,
     expiring: BTreeSet<(Instant, Box<str>)>,
 }
 
@@ -92,26 +124,24 @@ impl Retained {
     pub(crate) fn store(&mut self, message: Arc<Message>, publisher: u64) {
         self.changes += 1;
         self.bytes += message.cost_bytes();
-        let topic = message.topic.clone();
+        if let Some((former, _)) = self.topics.remove_entry(message.topic_bytes()) {
+            self.forget(&former.0);
+        }
+        if let Some(at) = message.expires() {
+            self.expiring.insert((at, message.topic().into()));
+        }
         let entry = Entry {
-            message,
             publisher,
             changed: self.changes,
         };
-        let expires = entry.message.expires;
-        if let Some(former) = self.topics.insert(topic.clone(), entry) {
-            self.forget(former);
-        }
-        if let Some(at) = expires {
-            self.expiring.insert((at, topic));
-        }
+        self.topics.insert(ByTopic(message), entry);
     }
 
     /// Removes a topic's message. [MQTT-3.3.1-6]
     pub(crate) fn remove(&mut self, topic: &str) {
         self.changes += 1;
-        if let Some(former) = self.topics.remove(topic) {
-            self.forget(former);
+        if let Some((former, _)) = self.topics.remove_entry(topic.as_bytes()) {
+            self.forget(&former.0);
         }
     }
 
@@ -128,23 +158,24 @@ impl Retained {
         }
     }
 
-    fn forget(&mut self, former: Entry) {
-        self.bytes -= former.message.cost_bytes();
-        if let Some(at) = former.message.expires {
-            self.expiring.remove(&(at, former.message.topic.clone()));
+    fn forget(&mut self, former: &Message) {
+        self.bytes -= former.cost_bytes();
+        if let Some(at) = former.expires() {
+            self.expiring.remove(&(at, former.topic().into()));
         }
     }
 
     /// The message of this topic; it may have expired.
     pub(crate) fn get(&self, topic: &str) -> Option<&Message> {
-        self.topics.get(topic).map(|entry| &*entry.message)
+        let (message, _) = self.topics.get_key_value(topic.as_bytes())?;
+        Some(&message.0)
     }
 
     /// The messages of the topics after this one, in their order; some may have expired.
     pub(crate) fn after(&self, topic: Option<&str>) -> impl Iterator<Item = &Message> {
-        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
-        let range = self.topics.range::<str, _>((from, Bound::Unbounded));
-        range.map(|(_, entry)| &*entry.message)
+        let from = topic.map_or(Bound::Unbounded, |topic| Bound::Excluded(topic.as_bytes()));
+        let range = self.topics.range::<[u8], _>((from, Bound::Unbounded));
+        range.map(|(message, _)| &*message.0)
     }
 
     /// Empties the store, and returns what was in it, to be dropped in pieces.
@@ -160,9 +191,7 @@ impl Retained {
 
     /// What the message of this topic counts for in the byte limit; none if there is no message.
     pub(crate) fn cost_bytes(&self, topic: &str) -> Option<u64> {
-        self.topics
-            .get(topic)
-            .map(|entry| entry.message.cost_bytes())
+        self.get(topic).map(Message::cost_bytes)
     }
 
     /// A walk over what matches `filter` now.
@@ -186,19 +215,16 @@ impl Retained {
     /// Walks on until a message matches, looking at no more than `*budget` topics. Removes what has expired.
     pub(crate) fn next(&mut self, replay: &mut Replay, now: Instant, budget: &mut u32) -> Step {
         loop {
-            let found = match self.look(replay, budget) {
-                Look::Found(topic) => topic,
+            let (message, entry) = match self.look(replay, budget) {
+                Look::Found(message, entry) => (message, entry),
                 Look::Pause => return Step::Pause,
                 Look::End => return Step::End,
             };
-            replay.cursor = Some(found.clone());
-            let Some(entry) = self.topics.get(&found) else {
-                continue;
-            };
-            if entry.message.is_expired(now) {
-                self.remove(&found);
+            replay.cursor = Some(message.clone());
+            if message.is_expired(now) {
+                self.remove(message.topic());
             } else if entry.changed <= replay.as_of && !replay.leaves_out(entry) {
-                return Step::Message(entry.message.clone());
+                return Step::Message(message);
             }
         }
     }
@@ -207,38 +233,38 @@ impl Retained {
         let path = topic::path_of(&replay.filter);
         let literal = literal_beginning(path);
         let from = match &replay.cursor {
-            Some(topic) => Bound::Excluded(&**topic),
-            None => Bound::Included(literal),
+            Some(message) => Bound::Excluded(message.topic_bytes()),
+            None => Bound::Included(literal.as_bytes()),
         };
         let mut last = None;
-        for (topic, _) in self.topics.range::<str, _>((from, Bound::Unbounded)) {
-            if !topic.starts_with(literal) {
+        for (ByTopic(message), entry) in self.topics.range::<[u8], _>((from, Bound::Unbounded)) {
+            if !message.topic_bytes().starts_with(literal.as_bytes()) {
                 return Look::End;
             }
             if *budget == 0 {
                 if let Some(last) = last {
-                    replay.cursor = Some(Box::clone(last));
+                    replay.cursor = Some(Arc::clone(last));
                 }
                 return Look::Pause;
             }
             *budget -= 1;
-            if topic::matches(path, topic) {
-                return Look::Found(topic.clone());
+            if topic::matches(path, message.topic()) {
+                return Look::Found(message.clone(), *entry);
             }
-            last = Some(topic);
+            last = Some(message);
         }
         Look::End
     }
 }
 
 impl Replay {
-    fn leaves_out(&self, entry: &Entry) -> bool {
+    fn leaves_out(&self, entry: Entry) -> bool {
         self.not_of != 0 && self.not_of == entry.publisher
     }
 }
 
 enum Look {
-    Found(Box<str>),
+    Found(Arc<Message>, Entry),
     Pause,
     End,
 }
@@ -257,8 +283,8 @@ fn literal_beginning(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{string::String, string::ToString, vec::Vec};
-    use bytes::Bytes;
+    use crate::message::{Incoming, Payload};
+    use alloc::{borrow::Cow, string::String, string::ToString, vec::Vec};
 
     const NOW: Instant = Instant::from_millis(1000);
 
@@ -286,7 +312,7 @@ mod tests {
         let mut retained = filled(&["a", "b"]);
         let mut replay = retained.replay("#", QoS::AtMostOnce, 0, 0);
         retained.store(message("a", None), 0);
-        assert!(matches!(next(&mut retained, &mut replay), Step::Message(m) if &*m.topic == "b"));
+        assert!(matches!(next(&mut retained, &mut replay), Step::Message(m) if m.topic() == "b"));
         assert!(matches!(next(&mut retained, &mut replay), Step::End));
     }
 
@@ -309,7 +335,7 @@ mod tests {
         retained.store(message("b", later), 0);
         retained.store(message("c", None), 0);
         retained.purge(NOW);
-        let left: Vec<_> = retained.topics.keys().map(|topic| &**topic).collect();
+        let left: Vec<_> = retained.after(None).map(Message::topic).collect();
         assert_eq!(left, ["b", "c"]);
         retained.remove("b");
         assert!(retained.expiring.is_empty());
@@ -321,7 +347,7 @@ mod tests {
         loop {
             let mut budget = step;
             match retained.next(&mut replay, NOW, &mut budget) {
-                Step::Message(message) => topics.push(message.topic.to_string()),
+                Step::Message(message) => topics.push(message.topic().to_string()),
                 Step::Pause => {}
                 Step::End => return topics,
             }
@@ -341,13 +367,14 @@ mod tests {
     }
 
     fn message(topic: &str, expires: Option<Instant>) -> Arc<Message> {
-        Arc::new(Message {
-            topic: topic.into(),
-            payload: Bytes::from_static(b"x"),
-            properties: [].into(),
+        Incoming {
+            topic,
+            payload: Payload::Borrowed(b"x"),
+            properties: Cow::Borrowed(&[]),
             qos: QoS::AtMostOnce,
             retain: true,
             expires,
-        })
+        }
+        .keep()
     }
 }

@@ -84,6 +84,8 @@ struct Broker {
     layers: Option<Box<Layers>>,
     mqtt: Mqtt,
     seen: Seen,
+    /// A layer cannot go on, perhaps because of bytes behind a malformed packet, which nobody looks at any more.
+    is_mute: bool,
 }
 
 /// What stands on the layers.
@@ -117,6 +119,7 @@ impl Broker {
                 is_over: false,
             },
             seen: Seen::default(),
+            is_mute: false,
         };
         if choices & ABOVE_ALL != 0 && choices & PROXY != 0 {
             broker.take_split(PROXY_HEADER, lengths);
@@ -185,10 +188,11 @@ impl Broker {
                 Arrival::Secured => panic!("told to layers only"),
             }
         });
-        if let Err(fault) = outcome
-            && !mqtt.is_over
-        {
-            seen.fault = Some(format!("{fault:?}"));
+        if let Err(fault) = outcome {
+            self.is_mute = true;
+            if !mqtt.is_over {
+                seen.fault = Some(format!("{fault:?}"));
+            }
         }
         assert!(layers.wire().len() <= WIRE_BYTES_MAX, "nobody has to read");
     }
@@ -209,7 +213,7 @@ impl Broker {
         let Some(layers) = &mut self.layers else {
             return;
         };
-        let can_talk = self.seen.fault.is_none() && !self.seen.closed;
+        let can_talk = !self.is_mute && !self.seen.closed;
         let mut flushed = layers.wrote(layers.wire().len());
         while !self.mqtt.outbox.is_empty() {
             if layers.seal(&mut self.mqtt.outbox, &mut Vec::new()).is_err() {

@@ -14,14 +14,14 @@ use crate::{
     connection::{Live, Phase},
     hooks::{ClientData, End, HookSet, Notice, Refusal, SessionEnd, Verdict},
     id::ConnId,
-    message::{self, Message},
+    message::{self, Incoming, Payload},
     packet::{ClientPacket, ConnAck, Connect, Properties, ServerPacket, Version, Will},
     reason::ReasonCode,
     session::{KeptWill, aliases},
     shared::GROUP,
     topic,
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -404,14 +404,15 @@ pub(super) fn is_server_topic(topic: &str) -> bool {
 
 fn keep_will(will: &Will<'_>) -> KeptWill {
     KeptWill {
-        message: Arc::new(Message {
-            topic: will.topic.as_str().into(),
-            payload: Bytes::copy_from_slice(will.payload),
-            properties: message::forwardable(will.properties).as_ref().into(),
+        message: Incoming {
+            topic: will.topic.as_str(),
+            payload: Payload::Borrowed(will.payload),
+            properties: message::forwardable(will.properties),
             qos: will.qos,
             retain: will.retain,
             expires: None,
-        }),
+        }
+        .keep(),
         expiry_s: will.properties.message_expiry_interval(),
         delay_s: will.properties.will_delay_interval().unwrap_or(0),
     }

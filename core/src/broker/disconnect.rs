@@ -307,7 +307,7 @@ impl Broker {
             .expiry_s
             .map(|interval| self.state.now + seconds(interval));
         let mut message = (*will.message).clone();
-        message.expires = expires;
+        message.expire_at(expires);
         self.state
             .take_message(Some(number), &mut 0, permit::will(&message), actions);
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     hooks::{ClientData, Context, Delivery, HookChain, HookSet, Notice, SessionEnd},
     id::ConnId,
-    packet::{PacketId, Properties},
+    packet::PacketId,
     session::{Queued, Session},
 };
 
@@ -93,9 +93,9 @@ impl Broker {
                     let message = &copy.message;
                     let notice = Notice::Dropped {
                         client_id,
-                        topic: &message.topic,
-                        payload: &message.payload,
-                        properties: Properties::from_validated(&message.properties),
+                        topic: message.topic(),
+                        payload: message.payload(),
+                        properties: message.properties(),
                         qos: copy.qos,
                         retain: copy.retain,
                         identifiers: &copy.identifiers,
@@ -128,8 +128,8 @@ impl Broker {
 
 fn delivery(copy: &Queued, packet_id: Option<PacketId>, dup: bool) -> Delivery<'_> {
     Delivery {
-        topic: &copy.message.topic,
-        payload: &copy.message.payload,
+        topic: copy.message.topic(),
+        payload: copy.message.payload(),
         qos: copy.qos,
         retain: copy.retain,
         dup,

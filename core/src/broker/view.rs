@@ -271,8 +271,8 @@ impl<'a> SessionView<'a> {
     pub fn will(self) -> Option<WillView<'a>> {
         let will = self.session.will.as_deref()?;
         Some(WillView {
-            topic: &will.message.topic,
-            payload: &will.message.payload,
+            topic: will.message.topic(),
+            payload: will.message.payload(),
             qos: will.message.qos,
             retain: will.message.retain,
             delay_s: will.delay_s,
@@ -463,13 +463,13 @@ pub struct MessageView<'a> {
 impl<'a> MessageView<'a> {
     fn of(message: &'a Message, now: Instant) -> Self {
         Self {
-            topic: &message.topic,
-            payload: &message.payload,
+            topic: message.topic(),
+            payload: message.payload(),
             qos: message.qos,
             retain: message.retain,
             packet_id: None,
-            properties: Properties::from_validated(&message.properties),
-            expires_in_s: crate::message::remaining_expiry_s(message.expires, now),
+            properties: message.properties(),
+            expires_in_s: crate::message::remaining_expiry_s(message.expires(), now),
         }
     }
 }

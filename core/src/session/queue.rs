@@ -170,7 +170,8 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
+    use crate::message::{Incoming, Payload};
+    use alloc::{borrow::Cow, string::ToString};
 
     #[test]
     fn comes_out_in_the_order_it_went_in() {
@@ -179,9 +180,9 @@ mod tests {
             queue.push(queued(number, qos));
         }
         let numbers: Vec<_> = core::iter::from_fn(|| queue.pop())
-            .map(|queued| queued.message.topic.clone())
+            .map(|queued| queued.message.topic().to_string())
             .collect();
-        assert_eq!(numbers, ["0", "1", "2", "3", "4"].map(Into::into));
+        assert_eq!(numbers, ["0", "1", "2", "3", "4"]);
         assert_eq!(queue.bytes(), 0);
     }
 
@@ -213,7 +214,7 @@ mod tests {
         let mut victim = |qos| {
             queue
                 .pop_victim(qos)
-                .map(|queued| queued.message.topic.clone())
+                .map(|queued| queued.message.topic().to_string())
         };
         assert_eq!(victim(QoS::AtLeastOnce).as_deref(), Some("1"));
         assert_eq!(victim(QoS::AtMostOnce).as_deref(), Some("3"));
@@ -223,16 +224,16 @@ mod tests {
 
     fn queued(number: usize, qos: u8) -> Queued {
         let qos = QoS::from_bits(qos).unwrap();
-        let message = Message {
-            topic: alloc::format!("{number}").into(),
-            payload: Bytes::new(),
-            properties: [].into(),
+        let mut message = Incoming {
+            topic: &alloc::format!("{number}"),
+            payload: Payload::Borrowed(&[]),
+            properties: Cow::Borrowed(&[]),
             qos,
             retain: false,
             expires: None,
         };
         Queued {
-            message: Arc::new(message),
+            message: message.keep(),
             qos,
             retain: false,
             identifiers: Identifiers::new(),

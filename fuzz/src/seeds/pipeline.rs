@@ -158,6 +158,13 @@ fn in_frames(add: &mut Add<'_>) {
         &[&frame(0x82, CONNECT), &close, &frame(0x82, PING_REQ)],
     );
     add("frames-text", frames, 0, &[&frame(0x81, CONNECT)]);
+    let malformed = frame(0x82, &[CONNECT, &[0xC1, 0]].concat());
+    add(
+        "frames-text-after-malformed",
+        frames,
+        0,
+        &[&malformed, &frame(0x81, CONNECT)],
+    );
     add(
         "frames-continuation-of-nothing",
         frames,
