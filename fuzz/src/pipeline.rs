@@ -84,7 +84,7 @@ struct Broker {
     layers: Option<Box<Layers>>,
     mqtt: Mqtt,
     seen: Seen,
-    /// A layer cannot go on, perhaps because of bytes behind a malformed packet, which nobody looks at any more.
+    /// A layer is at its end, perhaps because of bytes behind a malformed packet, of which nobody else learns any more.
     is_mute: bool,
 }
 
@@ -168,11 +168,12 @@ impl Broker {
     }
 
     fn take(&mut self, bytes: &mut [u8]) {
-        let (mqtt, seen) = (&mut self.mqtt, &mut self.seen);
+        let (mqtt, seen, is_mute) = (&mut self.mqtt, &mut self.seen, &mut self.is_mute);
         let Some(layers) = &mut self.layers else {
             return mqtt.decode(bytes, seen);
         };
         let outcome = layers.receive(bytes, &mut |arrival| {
+            *is_mute |= matches!(arrival, Arrival::Closed);
             if mqtt.is_over {
                 return;
             }
@@ -189,7 +190,7 @@ impl Broker {
             }
         });
         if let Err(fault) = outcome {
-            self.is_mute = true;
+            *is_mute = true;
             if !mqtt.is_over {
                 seen.fault = Some(format!("{fault:?}"));
             }
@@ -213,7 +214,7 @@ impl Broker {
         let Some(layers) = &mut self.layers else {
             return;
         };
-        let can_talk = !self.is_mute && !self.seen.closed;
+        let can_talk = !self.is_mute;
         let mut flushed = layers.wrote(layers.wire().len());
         while !self.mqtt.outbox.is_empty() {
             if layers.seal(&mut self.mqtt.outbox, &mut Vec::new()).is_err() {

@@ -166,6 +166,12 @@ fn in_frames(add: &mut Add<'_>) {
         &[&malformed, &frame(0x81, CONNECT)],
     );
     add(
+        "frames-close-after-malformed",
+        frames,
+        0,
+        &[&malformed, &frame(0x88, &[3, 0xE8])],
+    );
+    add(
         "frames-continuation-of-nothing",
         frames,
         0,
