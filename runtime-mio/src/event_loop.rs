@@ -3,11 +3,18 @@
 //! Sockets are registered once, for both directions and edge-triggered, and never again. Whatever is not a socket or
 //! its readiness is the [`Engine`]'s business.
 
-use crate::socket::{Acceptor, Stream};
+use crate::{
+    Options,
+    socket::{Acceptor, Stream},
+};
 use mio::{Events, Poll, Token, Waker, event::Event};
 use sanderling_core::broker::CloseCause;
 use sanderling_runtime::{Engine, Setup, Wake, engine::READ_BUFFER_BYTES};
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    hint, io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 /// Somebody has put something into the inbox.
 const WAKE: Token = Token(usize::MAX);
@@ -24,6 +31,7 @@ pub(crate) struct EventLoop {
     listeners: Vec<Listener>,
     /// Lent to every connection in turn, so that an idle one owns none.
     buffer: Box<[u8]>,
+    options: Options,
 }
 
 struct Listener {
@@ -42,7 +50,7 @@ impl Wake for MioWaker {
 }
 
 impl EventLoop {
-    pub(crate) fn new(setup: Setup) -> io::Result<Self> {
+    pub(crate) fn new(setup: Setup, options: Options) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = MioWaker(Waker::new(poll.registry(), WAKE)?);
         setup.inbox.attach(waker);
@@ -62,13 +70,14 @@ impl EventLoop {
             engine,
             listeners,
             buffer,
+            options,
         })
     }
 
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while !self.engine.is_finished() {
-            match self.poll.poll(&mut events, self.sleep()) {
+            match self.wait(&mut events) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
@@ -81,6 +90,25 @@ impl EventLoop {
             self.engine.settle();
         }
         self.engine.finish().unload()
+    }
+
+    /// Waits for readiness: looks for it as long as the options say, and then sleeps.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let mut sleep = self.sleep();
+        let busy = self.options.busy_poll;
+        let busy = sleep.map_or(busy, |sleep| sleep.min(busy));
+        if !busy.is_zero() {
+            let begun = Instant::now();
+            while begun.elapsed() < busy {
+                self.poll.poll(events, Some(Duration::ZERO))?;
+                if !events.is_empty() {
+                    return Ok(());
+                }
+                hint::spin_loop();
+            }
+            sleep = sleep.map(|sleep| sleep.saturating_sub(begun.elapsed()));
+        }
+        self.poll.poll(events, sleep)
     }
 
     /// How long to wait for readiness; `None` for as long as it takes.

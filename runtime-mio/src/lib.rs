@@ -30,7 +30,18 @@ enum Readme {}
 
 use event_loop::EventLoop;
 use sanderling_runtime::{Driver, Setup};
-use std::io;
+use std::{io, time::Duration};
+
+/// What can be chosen of this driver.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Options {
+    /// How long the loop looks again and again for something to do before it sleeps.
+    ///
+    /// Waking a thread that sleeps takes the system some microseconds, and longer where it has let the processor sleep.
+    /// A loop that looks is at work at once, but uses its processor up for so long each time it has nothing to do. So it
+    /// pays where messages come more often than this, on a processor that nobody else wants. Zero, the default, is never.
+    pub busy_poll: Duration,
+}
 
 /// A broker on a thread of its own.
 #[derive(Debug)]
@@ -60,11 +71,12 @@ impl Broker {
 
 impl Driver for Broker {
     type Running = Running;
+    type Options = Options;
 
-    fn start(setup: Setup) -> io::Result<Running> {
+    fn start(setup: Setup, options: Options) -> io::Result<Running> {
         let endpoints = setup.endpoints();
         let handle = setup.handle.clone();
-        let event_loop = EventLoop::new(setup)?;
+        let event_loop = EventLoop::new(setup, options)?;
         Running::spawn(endpoints, handle, event_loop)
     }
 }

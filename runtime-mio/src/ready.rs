@@ -1,6 +1,6 @@
 //! A broker for the thread that it is made on.
 
-use crate::event_loop::EventLoop;
+use crate::{Options, event_loop::EventLoop};
 use sanderling_runtime::{Driver, Endpoint, Handle, Setup};
 use std::{fmt, io, net::SocketAddr};
 
@@ -25,12 +25,13 @@ impl fmt::Debug for Ready {
 
 impl Driver for ThisThread {
     type Running = Ready;
+    type Options = Options;
 
-    fn start(setup: Setup) -> io::Result<Ready> {
+    fn start(setup: Setup, options: Options) -> io::Result<Ready> {
         Ok(Ready {
             endpoints: setup.endpoints(),
             handle: setup.handle.clone(),
-            event_loop: EventLoop::new(setup)?,
+            event_loop: EventLoop::new(setup, options)?,
         })
     }
 }

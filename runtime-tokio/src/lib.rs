@@ -44,8 +44,9 @@ impl Broker {
 
 impl Driver for Broker {
     type Running = Running;
+    type Options = ();
 
-    fn start(setup: Setup) -> io::Result<Running> {
+    fn start(setup: Setup, (): ()) -> io::Result<Running> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let endpoints = setup.endpoints();
         let handle = setup.handle.clone();

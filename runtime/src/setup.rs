@@ -8,7 +8,7 @@ use sanderling_core::{
     config::Config,
     hooks::{HookChain, Hooks},
 };
-use std::{io, marker::PhantomData, sync::Arc};
+use std::{fmt, io, sync::Arc};
 
 #[cfg(feature = "tls")]
 use crate::Certificates;
@@ -17,12 +17,14 @@ use crate::Certificates;
 pub trait Driver {
     /// A broker that runs.
     type Running;
+    /// What can be chosen of this driver, and of no other; `()` for nothing.
+    type Options: Default + fmt::Debug;
 
     /// Starts to serve.
     ///
     /// # Errors
     /// The system refuses what the driver needs: a thread, a poller, randomness.
-    fn start(setup: Setup) -> io::Result<Self::Running>;
+    fn start(setup: Setup, options: Self::Options) -> io::Result<Self::Running>;
 }
 
 /// What a driver starts with.
@@ -54,17 +56,17 @@ impl Setup {
 
 /// Gathers what a broker is made of, then starts it on the driver `D`.
 #[derive(Debug)]
-pub struct Builder<D> {
+pub struct Builder<D: Driver> {
     config: Config,
     hooks: HookSets,
     plugins: Vec<Box<dyn Plugin>>,
     listeners: Vec<Bound>,
     inbox: Arc<Inbox>,
     handle: Handle,
-    driver: PhantomData<D>,
+    options: D::Options,
 }
 
-impl<D> Default for Builder<D> {
+impl<D: Driver> Default for Builder<D> {
     fn default() -> Self {
         let inbox = Inbox::new();
         Self {
@@ -74,7 +76,7 @@ impl<D> Default for Builder<D> {
             listeners: Vec::new(),
             handle: Handle::new(Arc::clone(&inbox)),
             inbox,
-            driver: PhantomData,
+            options: D::Options::default(),
         }
     }
 }
@@ -84,6 +86,13 @@ impl<D: Driver> Builder<D> {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Chooses what can be chosen of the driver.
+    #[must_use]
+    pub fn driver_options(mut self, options: D::Options) -> Self {
+        self.options = options;
         self
     }
 
@@ -151,10 +160,11 @@ impl<D: Driver> Builder<D> {
     ///
     /// [`LoadError`]: crate::LoadError
     pub fn start(self) -> io::Result<D::Running> {
-        D::start(self.setup()?)
+        let (setup, options) = self.setup()?;
+        D::start(setup, options)
     }
 
-    fn setup(self) -> io::Result<Setup> {
+    fn setup(self) -> io::Result<(Setup, D::Options)> {
         let Self {
             mut config,
             mut hooks,
@@ -162,7 +172,7 @@ impl<D: Driver> Builder<D> {
             listeners,
             inbox,
             handle,
-            ..
+            options,
         } = self;
         config.listeners = listeners.iter().map(|one| one.config.clone()).collect();
         let endpoints: Vec<_> = listeners.iter().map(|one| one.endpoint.clone()).collect();
@@ -173,7 +183,7 @@ impl<D: Driver> Builder<D> {
         );
         let plugins = Plugins::load(plugins, &handle, &mut hooks).map_err(io::Error::other)?;
         let (hooks, answerers) = hooks.into_chain(&endpoints)?;
-        Ok(Setup {
+        let setup = Setup {
             config,
             hooks,
             answerers,
@@ -181,7 +191,8 @@ impl<D: Driver> Builder<D> {
             plugins,
             inbox,
             handle,
-        })
+        };
+        Ok((setup, options))
     }
 }
 
@@ -200,8 +211,9 @@ mod tests {
 
     impl Driver for Nothing {
         type Running = Setup;
+        type Options = ();
 
-        fn start(setup: Setup) -> io::Result<Self::Running> {
+        fn start(setup: Setup, (): ()) -> io::Result<Self::Running> {
             Ok(setup)
         }
     }

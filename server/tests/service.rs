@@ -49,6 +49,14 @@ impl Raw {
 }
 
 #[test]
+fn a_broker_that_looks_for_work_serves() {
+    let broker = Broker::start("mio", &["--busy-poll", "1000000"]);
+    let mut sub = broker.subscriber(&["-t", "a", "-C", "1"]);
+    broker.publish(&["-t", "a", "-m", "seen"]);
+    sub.stdout.expect("seen");
+}
+
+#[test]
 fn each_listener_is_announced_with_its_port() {
     for runtime in RUNTIMES {
         let options = [

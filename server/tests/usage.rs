@@ -43,6 +43,15 @@ fn an_address_in_use_is_named_with_the_cause_and_the_remedy() {
 }
 
 #[test]
+fn a_runtime_that_sleeps_by_itself_is_not_told_to_look_for_work() {
+    let line = complaint(1, &["--runtime", "tokio", "--busy-poll", "50"]);
+    assert!(
+        line.contains("--busy-poll") && line.contains("--runtime mio"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_refused_connection_names_the_broker_and_what_to_try() {
     // Bound and closed again: nobody else is given this port so soon.
     let port = TcpListener::bind("127.0.0.1:0")

@@ -47,8 +47,9 @@ impl Running {
 
 impl Driver for AsyncStd {
     type Running = Running;
+    type Options = ();
 
-    fn start(setup: Setup) -> io::Result<Running> {
+    fn start(setup: Setup, (): ()) -> io::Result<Running> {
         let endpoints = setup.endpoints();
         let (bell, rung) = bounded(1);
         let bell = Bell(bell);

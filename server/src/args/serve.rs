@@ -60,6 +60,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_enum, default_value_t = Runtime::Mio)]
     pub(crate) runtime: Runtime,
 
+    /// How many microseconds the mio runtime looks for work again and again before it sleeps; 0 for not at all.
+    ///
+    /// Messages then need not wake a thread, which makes them faster, and costs a processor for so long each time there is
+    /// nothing to do.
+    #[arg(long, value_name = "MICROSECONDS", default_value_t = 0)]
+    pub(crate) busy_poll: u32,
+
     /// The form of the log, which goes to standard error.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log: LogFormat,

@@ -25,6 +25,8 @@ pub(crate) enum ServeError {
     MetricsToken { file: PathBuf, what: String },
     /// The tokens of the management API cannot be used.
     Tokens(TokensError),
+    /// The runtime that was chosen does not look for work by itself.
+    BusyPoll,
     /// The driver could not start or failed.
     Driver(io::Error),
     /// The machine refused a thread or a signal handler.
@@ -57,6 +59,9 @@ impl fmt::Display for ServeError {
                 write!(f, "cannot listen on {address}: {cause}; {advice}")
             }
             Self::Tokens(cause) => cause.fmt(f),
+            Self::BusyPoll => {
+                f.write_str("--busy-poll is for --runtime mio only; leave one of the two out")
+            }
             Self::MetricsToken { file, what } => {
                 write!(
                     f,

@@ -25,13 +25,19 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<(), ServeError> {
 }
 
 fn on_mio(args: &ServeArgs) -> Result<(), ServeError> {
-    let (builder, told) = prepare(sanderling_mio::Broker::builder(), args)?;
+    let busy_poll = Duration::from_micros(args.busy_poll.into());
+    let builder = sanderling_mio::Broker::builder();
+    let builder = builder.driver_options(sanderling_mio::Options { busy_poll });
+    let (builder, told) = prepare(builder, args)?;
     let running = builder.start().map_err(ServeError::Driver)?;
     let _watch = begin(&running.handle(), running.endpoints(), &told, args.log)?;
     running.join().map_err(ServeError::Driver)
 }
 
 fn on_tokio(args: &ServeArgs) -> Result<(), ServeError> {
+    if args.busy_poll > 0 {
+        return Err(ServeError::BusyPoll);
+    }
     let (builder, told) = prepare(sanderling_tokio::Broker::builder(), args)?;
     let mut threads = tokio::runtime::Builder::new_multi_thread();
     let threads = threads.enable_all().build().map_err(ServeError::System)?;

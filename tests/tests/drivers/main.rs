@@ -1,6 +1,7 @@
 //! Every driver with real sockets: what clients see, and that one does not harm the other.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod busy;
 mod client;
 mod flow;
 mod full;
