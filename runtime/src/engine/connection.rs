@@ -1,6 +1,6 @@
 //! What the engine knows of one connection.
 
-use crate::{Layers, Outbox, Packets, SLICES_MAX, inline::Carrier};
+use crate::{Layers, Outbox, Packets, SLICES_MAX, Spare, inline::Carrier};
 use sanderling_core::{broker::Close, config::Limits, id::ConnId, time::Instant};
 use std::io::{self, IoSlice};
 
@@ -312,6 +312,25 @@ impl<S: Socket> Connection<S> {
             Below::Nothing | Below::Lent => 0,
         };
         (self.outbox.len() + sealed) as u64
+    }
+
+    /// Gives the layers memory to seal output in, if they have none.
+    pub(super) fn lend_to_layers(&mut self, spare: &mut Spare) {
+        if let Below::Layers(layers) = &mut self.below
+            && !layers.has_memory()
+        {
+            layers.exchange_memory(spare.take());
+        }
+    }
+
+    /// Takes it back, if all output is written.
+    pub(super) fn take_back_from_layers(&mut self, spare: &mut Spare) {
+        if let Below::Layers(layers) = &mut self.below
+            && layers.has_memory()
+            && layers.wire().is_empty()
+        {
+            spare.give(layers.exchange_memory(Vec::new()));
+        }
     }
 
     /// Forgets what was to be written.

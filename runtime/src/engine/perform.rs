@@ -2,7 +2,7 @@
 
 use super::{
     Engine, Socket,
-    connection::{Below, Phase, Writing, Written},
+    connection::{Phase, Writing, Written},
 };
 use crate::{Outbox, Reply};
 use sanderling_core::{
@@ -111,6 +111,7 @@ impl<S: Socket> Engine<S> {
         push(&mut connection.outbox);
         connection.touch(conn, &mut self.touched);
         if connection.outbox.len() >= EARLY_WRITE_BYTES && connection.writing == Writing::Open {
+            connection.lend_to_layers(&mut self.spare);
             connection.write(&mut self.scratch);
             self.early.push(conn);
         }
@@ -143,6 +144,7 @@ impl<S: Socket> Engine<S> {
                 continue;
             };
             connection.touched = false;
+            connection.lend_to_layers(&mut self.spare);
             let written = connection.write(&mut self.scratch);
             if written != Written::All || connection.waiting_bytes > 0 {
                 let waiting_bytes = connection.output_bytes();
@@ -155,11 +157,7 @@ impl<S: Socket> Engine<S> {
                     let memory = connection.outbox.exchange_memory(Vec::new());
                     self.spare.give(memory);
                 }
-                if let Below::Layers(layers) = &mut connection.below
-                    && layers.has_memory()
-                {
-                    self.spare.give(layers.exchange_memory(Vec::new()));
-                }
+                connection.take_back_from_layers(&mut self.spare);
             }
             let broken = connection.writing == Writing::Broken;
             let is_watched =
