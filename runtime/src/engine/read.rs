@@ -276,7 +276,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Pulled::Ended;
         };
-        if connection.write_to_the_end(&mut self.scratch) == Written::Some {
+        if connection.write_to_the_end(&mut self.spare) == Written::Some {
             // Nothing is left to linger for.
             let is_new = !connection.is_closing();
             connection.phase = Phase::Closing(Close::Flush);
