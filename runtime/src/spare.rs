@@ -11,6 +11,7 @@ const BUFFER_BYTES_MAX: usize = 512 << 10;
 pub(crate) struct Spare {
     buffers: Vec<Vec<u8>>,
     bytes: usize,
+    scratch: Vec<u8>,
 }
 
 impl Spare {
@@ -25,6 +26,11 @@ impl Spare {
         let buffer = self.buffers.pop().unwrap_or_default();
         self.bytes -= buffer.capacity();
         buffer
+    }
+
+    /// A buffer for nobody, with anything in it: where output is put together before TLS seals it.
+    pub(crate) fn scratch(&mut self) -> &mut Vec<u8> {
+        &mut self.scratch
     }
 
     /// Takes a buffer back.

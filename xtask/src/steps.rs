@@ -50,6 +50,17 @@ pub(crate) const STEPS: &[Step] = &[
         ],
     },
     Step {
+        name: "features",
+        proves: "what embeds the broker builds without TLS, and with the other provider of cryptography",
+        commands: &[
+            "cargo clippy --package sanderling-runtime --package sanderling-mio --package sanderling-tokio \
+             --no-default-features --locked -- -D warnings",
+            "cargo clippy --package sanderling-runtime --package sanderling-mio --package sanderling-tokio \
+             --no-default-features --features sanderling-mio/ring,sanderling-tokio/ring --locked -- -D warnings",
+            "cargo test --workspace --locked --test features",
+        ],
+    },
+    Step {
         name: "docs",
         proves: "the documentation builds and its links lead somewhere",
         commands: &[

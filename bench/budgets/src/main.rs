@@ -167,11 +167,23 @@ fn table_path() -> PathBuf {
 mod tests {
     use super::*;
 
+    /// Instructions for each packet.
+    const PLAIN_TCP_PAYS_MAX: f64 = 40.0;
+
     #[test]
     fn every_case_stands_in_the_table_and_nothing_else_does() {
         let table = Table::parse(include_str!("../budgets.txt")).unwrap();
         let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
         assert_eq!(table.names(), names);
+    }
+
+    #[test]
+    fn plain_tcp_pays_nothing_for_layers() {
+        let table = Table::parse(include_str!("../budgets.txt")).unwrap();
+        let [codec, pipeline] =
+            ["lend-publish", "pipeline-publish"].map(|case| table.cost(case).unwrap());
+        assert!(pipeline.instructions <= codec.instructions + PLAIN_TCP_PAYS_MAX);
+        assert_eq!(pipeline.allocations, codec.allocations);
     }
 
     #[test]

@@ -83,6 +83,12 @@ impl Table {
         self.rows.iter().map(|(name, _)| name.as_str()).collect()
     }
 
+    #[cfg(test)]
+    pub(crate) fn cost(&self, case: &str) -> Option<Cost> {
+        let row = self.rows.iter().find(|(name, _)| name == case);
+        row.map(|(_, cost)| *cost)
+    }
+
     /// Figures of another compiler or C library cannot be compared.
     pub(crate) fn check_toolchain(&self, toolchain: &str) -> Result<(), String> {
         match self.toolchain == toolchain {

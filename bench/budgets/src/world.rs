@@ -12,7 +12,7 @@ use sanderling_core::{
     topic::TopicFilter,
 };
 use sanderling_runtime::{
-    Engine, Inbox, Wake,
+    Engine, Inbox, Listener, Transport, Wake, WebSocketOptions,
     engine::{Answerers, READ_BUFFER_BYTES, Socket},
 };
 use std::{
@@ -71,6 +71,15 @@ impl Wake for Nobody {
     fn wake(&self) {}
 }
 
+/// What a client sends to speak WebSocket.
+const UPGRADE: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+/// The listeners of a [`World`].
+const PLAIN: u16 = 0;
+const WEBSOCKET: u16 = 1;
+/// The header of a frame of the broker that is shorter than 126 bytes.
+const HEADER_BYTES: usize = 2;
+
 /// A broker and its connections.
 pub(crate) struct World {
     engine: Engine<Memory>,
@@ -82,6 +91,8 @@ pub(crate) struct Peer {
     conn: ConnId,
     wire: Rc<RefCell<Wire>>,
     version: Version,
+    /// It speaks WebSocket.
+    is_framed: bool,
 }
 
 impl World {
@@ -89,7 +100,10 @@ impl World {
         let inbox = Inbox::new();
         inbox.attach(Nobody);
         let (hooks, answerers) = (HookChain::new(), Answerers::default());
-        let engine = Engine::of_parts(Config::default(), hooks, answerers, Vec::new(), inbox);
+        let websocket = Listener::tcp("").websocket(WebSocketOptions::default());
+        let websocket = websocket.transport().expect("it has no files");
+        let transports = vec![Transport::default(), websocket];
+        let engine = Engine::of_parts(Config::default(), hooks, answerers, transports, inbox);
         Self {
             engine: engine.expect("the system has a source of randomness"),
             buffer: vec![0; READ_BUFFER_BYTES].into(),
@@ -103,17 +117,37 @@ impl World {
 
     /// The same on this wire.
     pub(crate) fn open_on(&mut self, wire: Rc<RefCell<Wire>>, version: Version) -> Peer {
-        let conn = self.engine.open(Memory(wire.clone()), 0, None);
+        self.open_at(PLAIN, wire, version)
+    }
+
+    fn open_at(&mut self, listener: u16, wire: Rc<RefCell<Wire>>, version: Version) -> Peer {
+        let conn = self.engine.open(Memory(wire.clone()), listener, None);
         Peer {
             conn,
             wire,
             version,
+            is_framed: false,
         }
     }
 
     /// A client with a new session.
     pub(crate) fn connect(&mut self, version: Version, client_id: &str) -> Peer {
         let peer = self.open(version);
+        self.join(peer, client_id)
+    }
+
+    /// The same over WebSocket.
+    pub(crate) fn connect_framed(&mut self, version: Version, client_id: &str) -> Peer {
+        let mut peer = self.open_at(WEBSOCKET, Rc::default(), version);
+        peer.send_bytes(UPGRADE);
+        self.turn(&peer);
+        assert_eq!(peer.first_byte(), b'H', "HTTP/1.1 101");
+        peer.is_framed = true;
+        self.join(peer, client_id)
+    }
+
+    fn join(&mut self, peer: Peer, client_id: &str) -> Peer {
+        let version = peer.version;
         peer.send(&connect(version, client_id, true));
         self.turn(&peer);
         assert_eq!(peer.first_byte(), 0x20, "CONNACK");
@@ -160,13 +194,21 @@ impl Peer {
     }
 
     pub(crate) fn send_bytes(&self, bytes: &[u8]) {
-        self.wire.borrow_mut().sent.extend_from_slice(bytes);
+        let sent = &mut self.wire.borrow_mut().sent;
+        if self.is_framed {
+            // Masked with zeros, which alter nothing.
+            let len = u8::try_from(bytes.len()).expect("a short frame");
+            assert!(len < 126, "its length stands in one byte");
+            sent.extend_from_slice(&[0x82, 0x80 | len, 0, 0, 0, 0]);
+        }
+        sent.extend_from_slice(bytes);
     }
 
     /// The first byte of what the broker wrote last.
     pub(crate) fn first_byte(&self) -> u8 {
         let wire = self.wire.borrow();
-        wire.received.first().copied().expect("the broker wrote")
+        let at = if self.is_framed { HEADER_BYTES } else { 0 };
+        wire.received.get(at).copied().expect("the broker wrote")
     }
 
     /// The packet identifier of the PUBLISH, of less than 128 bytes, that the broker wrote last.

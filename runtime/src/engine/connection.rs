@@ -1,6 +1,6 @@
 //! What the engine knows of one connection.
 
-use crate::{Layers, Outbox, Packets, SLICES_MAX, inline::Carrier};
+use crate::{Layers, Outbox, Packets, SLICES_MAX, Spare, inline::Carrier};
 use sanderling_core::{broker::Close, config::Limits, id::ConnId, time::Instant};
 use std::io::{self, IoSlice};
 
@@ -207,10 +207,10 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Writes what the socket takes. One that is full is not tried again: that would cost a call of the system for each
-    /// message to a reader that has stopped reading. `scratch` is overwritten.
-    pub(super) fn write(&mut self, scratch: &mut Vec<u8>) -> Written {
+    /// message to a reader that has stopped reading. `spare` lends memory.
+    pub(super) fn write(&mut self, spare: &mut Spare) -> Written {
         loop {
-            let pending = self.prepare(scratch);
+            let pending = self.prepare(spare);
             if pending != Pending::Some {
                 return match pending {
                     Pending::None => Written::All,
@@ -239,12 +239,12 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Writes everything, and then what the layers say at the end.
-    pub(super) fn write_to_the_end(&mut self, scratch: &mut Vec<u8>) -> Written {
-        let written = self.write(scratch);
+    pub(super) fn write_to_the_end(&mut self, spare: &mut Spare) -> Written {
+        let written = self.write(spare);
         match &mut self.below {
             Below::Layers(layers) if written == Written::All => {
                 layers.close();
-                self.write(scratch)
+                self.write(spare)
             }
             _ => written,
         }
@@ -265,20 +265,26 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Has the layers seal what is to be written next, if there are any.
-    fn prepare(&mut self, scratch: &mut Vec<u8>) -> Pending {
-        let layers = match &mut self.below {
-            Below::Nothing => {
-                return match self.outbox.is_empty() {
-                    true => Pending::None,
-                    false => Pending::Some,
-                };
-            }
-            Below::Lent => return Pending::Later,
-            Below::Layers(layers) => layers,
+    #[inline]
+    fn prepare(&mut self, spare: &mut Spare) -> Pending {
+        match &self.below {
+            Below::Nothing if self.outbox.is_empty() => Pending::None,
+            Below::Nothing => Pending::Some,
+            Below::Lent => Pending::Later,
+            Below::Layers(_) => self.seal(spare),
+        }
+    }
+
+    /// Apart, so that plain TCP pays for nothing of it.
+    #[inline(never)]
+    fn seal(&mut self, spare: &mut Spare) -> Pending {
+        self.lend_to_layers(spare);
+        let Below::Layers(layers) = &mut self.below else {
+            return Pending::Later;
         };
         if layers.wire().is_empty()
             && (!self.outbox.is_empty() || layers.has_pong())
-            && layers.seal(&mut self.outbox, scratch).is_err()
+            && layers.seal(&mut self.outbox, spare.scratch()).is_err()
         {
             // The broker hears of it when the socket is closed.
             self.writing = Writing::Broken;
@@ -306,8 +312,8 @@ impl<S: Socket> Connection<S> {
     }
 
     /// The bytes to write next, copied; for drivers that write themselves.
-    pub(super) fn output(&mut self, scratch: &mut Vec<u8>) -> Vec<u8> {
-        self.prepare(scratch);
+    pub(super) fn output(&mut self, spare: &mut Spare) -> Vec<u8> {
+        self.prepare(spare);
         match &self.below {
             Below::Layers(layers) => layers.wire().to_vec(),
             Below::Nothing => self
@@ -338,6 +344,26 @@ impl<S: Socket> Connection<S> {
             Below::Nothing | Below::Lent => 0,
         };
         (self.outbox.len() + sealed) as u64
+    }
+
+    /// Gives the layers memory for what they have to say, if they have none.
+    pub(super) fn lend_to_layers(&mut self, spare: &mut Spare) {
+        if let Below::Layers(layers) = &mut self.below
+            && !layers.has_memory()
+        {
+            layers.exchange_memory(spare.take());
+        }
+    }
+
+    /// Takes it back, if all output is written.
+    #[inline(never)]
+    pub(super) fn take_back_from_layers(&mut self, spare: &mut Spare) {
+        if let Below::Layers(layers) = &mut self.below
+            && layers.has_memory()
+            && layers.wire().is_empty()
+        {
+            spare.give(layers.exchange_memory(Vec::new()));
+        }
     }
 
     /// Forgets what was to be written.

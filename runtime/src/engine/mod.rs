@@ -90,8 +90,6 @@ pub struct Engine<S> {
     requests_made: u64,
     answerers: Answerers,
     spare: Spare,
-    /// Where output is put together before TLS seals it.
-    scratch: Vec<u8>,
     measures: Measures,
     /// Somebody wants to know how long turns take.
     is_measured: bool,
@@ -191,7 +189,6 @@ impl<S: Socket> Engine<S> {
             requests_made: 0,
             answerers,
             spare: Spare::new(),
-            scratch: Vec::new(),
             measures: Measures::default(),
             is_measured: false,
         })

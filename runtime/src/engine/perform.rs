@@ -111,7 +111,7 @@ impl<S: Socket> Engine<S> {
         push(&mut connection.outbox);
         connection.touch(conn, &mut self.touched);
         if connection.outbox.len() >= EARLY_WRITE_BYTES && connection.writing == Writing::Open {
-            connection.write(&mut self.scratch);
+            connection.write(&mut self.spare);
             self.early.push(conn);
         }
     }
@@ -143,7 +143,7 @@ impl<S: Socket> Engine<S> {
                 continue;
             };
             connection.touched = false;
-            let written = connection.write(&mut self.scratch);
+            let written = connection.write(&mut self.spare);
             if written != Written::All || connection.waiting_bytes > 0 {
                 let waiting_bytes = connection.output_bytes();
                 let before = core::mem::replace(&mut connection.waiting_bytes, waiting_bytes);
@@ -155,10 +155,8 @@ impl<S: Socket> Engine<S> {
                     let memory = connection.outbox.exchange_memory(Vec::new());
                     self.spare.give(memory);
                 }
-                if let Below::Layers(layers) = &mut connection.below
-                    && layers.has_memory()
-                {
-                    self.spare.give(layers.exchange_memory(Vec::new()));
+                if !matches!(connection.below, Below::Nothing) {
+                    connection.take_back_from_layers(&mut self.spare);
                 }
             }
             let broken = connection.writing == Writing::Broken;
@@ -191,7 +189,7 @@ impl<S: Socket> Engine<S> {
         let Phase::Closing(how) = connection.phase else {
             return;
         };
-        if how != Close::Abort && connection.write_to_the_end(&mut self.scratch) == Written::Some {
+        if how != Close::Abort && connection.write_to_the_end(&mut self.spare) == Written::Some {
             return;
         }
         if how == Close::Linger && connection.writing != Writing::Broken {
@@ -206,7 +204,7 @@ impl<S: Socket> Engine<S> {
     /// [`Engine::written`]. Empty if there is nothing.
     pub fn output(&mut self, conn: ConnId) -> Option<Vec<u8>> {
         let connection = self.connections.get_mut(conn)?;
-        Some(connection.output(&mut self.scratch))
+        Some(connection.output(&mut self.spare))
     }
 
     /// So many of the first bytes of [`output`](Self::output) were written.

@@ -119,6 +119,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return false;
         };
+        connection.lend_to_layers(&mut self.spare);
         let Below::Layers(mut layers) = core::mem::replace(&mut connection.below, Below::Lent)
         else {
             unreachable!("layers are lent to one at a time");
@@ -163,8 +164,9 @@ impl<S: Socket> Engine<S> {
         if let Some(connection) = self.connections.get_mut(conn) {
             let has_something_to_say = !layers.wire().is_empty();
             connection.below = Below::Layers(layers);
-            if has_something_to_say {
-                connection.touch(conn, &mut self.touched);
+            match has_something_to_say {
+                true => connection.touch(conn, &mut self.touched),
+                false => connection.take_back_from_layers(&mut self.spare),
             }
         }
     }
@@ -274,7 +276,7 @@ impl<S: Socket> Engine<S> {
         let Some(connection) = self.connections.get_mut(conn) else {
             return Pulled::Ended;
         };
-        if connection.write_to_the_end(&mut self.scratch) == Written::Some {
+        if connection.write_to_the_end(&mut self.spare) == Written::Some {
             // Nothing is left to linger for.
             let is_new = !connection.is_closing();
             connection.phase = Phase::Closing(Close::Flush);

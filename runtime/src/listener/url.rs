@@ -6,7 +6,7 @@ use crate::{CertificateFiles, ClientCertificates, Issuers, TlsFiles, TlsVersion,
 use crate::{Proxies, WebSocketOptions};
 use fluent_uri::UriRef;
 use ipnet::IpNet;
-use std::{error::Error, fmt, net::IpAddr, str::FromStr};
+use std::{error::Error, fmt, net::IpAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
 /// What is spoken, by the scheme.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,6 +48,10 @@ pub(super) const PARAMETERS: &[(&str, &str)] = &[
     ("receive-maximum", "a number"),
     ("topic-alias-maximum", "a number"),
     ("inflight-max", "a number"),
+    ("proxy-deadline", "seconds"),
+    ("tls-deadline", "seconds"),
+    ("upgrade-deadline", "seconds"),
+    ("connect-deadline", "seconds"),
 ];
 
 impl Listener {
@@ -56,8 +60,8 @@ impl Listener {
     /// The scheme says what is spoken: `mqtt`, `mqtts` (TLS), `ws`, `wss` (WebSocket, without and with TLS) or `unix`.
     /// The path is that of WebSocket, or the file of the Unix socket. The rest are parameters: `name`, `cert`, `key`,
     /// `client-ca`, `client-cert`, `crl`, `username`, `tls-min`, `path`, `origin`, `proxy`, `anonymous`, `mode`,
-    /// `connections-max`, `packet-bytes-max`, `keep-alive-max`, `receive-maximum`, `topic-alias-maximum`, `inflight-max`.
-    /// Those of files, paths, origins and proxies may be repeated.
+    /// `connections-max`, `packet-bytes-max`, `keep-alive-max`, `receive-maximum`, `topic-alias-maximum`, `inflight-max`,
+    /// `proxy-deadline`, `tls-deadline`, `upgrade-deadline`, `connect-deadline`. Those of files, paths, origins and proxies may be repeated.
     ///
     /// # Errors
     /// What is not understood, and what would be.
@@ -152,6 +156,10 @@ impl Url {
         limits.receive_maximum = parameters.parsed("receive-maximum", "1 to 65535")?;
         limits.topic_alias_maximum = parameters.parsed("topic-alias-maximum", "0 to 65535")?;
         limits.inflight_max = parameters.parsed("inflight-max", "1 to 65535")?;
+        limits.proxy_deadline = parameters.seconds("proxy-deadline")?;
+        limits.tls_deadline = parameters.seconds("tls-deadline")?;
+        limits.upgrade_deadline = parameters.seconds("upgrade-deadline")?;
+        limits.connect_deadline = parameters.seconds("connect-deadline")?;
         if matches!(self.scheme, Scheme::Ws | Scheme::Wss) {
             listener.websocket = Some(self.websocket()?);
         }
@@ -316,6 +324,12 @@ impl Parameters {
         .transpose()
     }
 
+    /// A deadline: whole seconds, of which there are some.
+    fn seconds(&mut self, name: &str) -> Result<Option<Duration>, String> {
+        let seconds: Option<NonZeroU32> = self.parsed(name, "seconds, at least 1")?;
+        Ok(seconds.map(|seconds| Duration::from_secs(seconds.get().into())))
+    }
+
     fn nothing_is_left(self, scheme: Scheme) -> Result<(), String> {
         let Some((name, _)) = self.0.first() else {
             return Ok(());
@@ -419,6 +433,24 @@ mod tests {
     }
 
     #[test]
+    fn each_stage_has_a_deadline() {
+        let listener = parsed(
+            "mqtt://h:1?proxy-deadline=1&tls-deadline=2&upgrade-deadline=3&connect-deadline=4",
+        );
+        let limits = listener.limits;
+        let deadlines = [
+            limits.proxy_deadline,
+            limits.tls_deadline,
+            limits.upgrade_deadline,
+            limits.connect_deadline,
+        ];
+        assert_eq!(
+            deadlines,
+            [1, 2, 3, 4].map(|s| Some(Duration::from_secs(s)))
+        );
+    }
+
+    #[test]
     fn what_is_not_understood_is_named_with_what_would_be() {
         for (url, part) in [
             ("http://h:1", "mqtt, mqtts, ws, wss and unix"),
@@ -434,6 +466,7 @@ mod tests {
             ("mqtt://h:1?proxy=everybody", "address or network"),
             ("mqtt://h:1?anonymous=maybe", "true or false"),
             ("mqtt://h:1?anonymous", "anonymous has no value"),
+            ("mqtt://h:1?connect-deadline=0", "seconds, at least 1"),
             ("mqtt://u@h:1", "no user"),
             ("mqtt://h:1?name=a b", "%XX"),
         ] {

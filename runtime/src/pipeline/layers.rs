@@ -17,7 +17,8 @@ const PONG_BACKLOG_BYTES: usize = 4 << 10;
 #[derive(Debug)]
 pub struct Layers {
     proxy: Option<Proxy>,
-    tls: Option<tls::Session>,
+    /// In a place of its own: it is large, and WebSocket alone should not pay for it.
+    tls: Option<Box<tls::Session>>,
     above: Above,
     wire: Wire,
     phase: Phase,
@@ -70,7 +71,11 @@ impl Layers {
         let websocket = transport.websocket.as_ref().map(WebSocket::new);
         Self {
             proxy: proxies.map(|proxies| Proxy::new(proxies, remote)),
-            tls: transport.tls.as_deref().map(tls::Session::new),
+            tls: transport
+                .tls
+                .as_deref()
+                .map(tls::Session::new)
+                .map(Box::new),
             above: Above {
                 websocket,
                 reply: Vec::new(),

@@ -12,18 +12,20 @@ use sanderling_core::{
     reason::ReasonCode,
 };
 use sanderling_runtime::{Builder, Listener, Proxies, WebSocketOptions};
-use sanderling_tests::peer::Certificates;
+use sanderling_tests::peer::{self, Below, Certificates, Cut};
 use std::{
     io::{Read, Write},
-    net::{IpAddr, SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{Receiver, Sender, channel},
     time::Duration,
 };
 
 super::on_shipped_drivers! {
+    t1_ipv6_is_an_address_like_any_other
     what_a_proxy_says_of_a_client_is_what_hooks_see
     a11_only_named_proxies_are_believed_and_nobody_else_is_served
     a11_a_proxy_cannot_make_a_client_a_local_one
+    a10_half_open_handshakes_keep_nobody_out
     a12_every_layer_has_its_time
     a12_a_packet_that_was_begun_has_its_time
     a12_output_that_nobody_takes_has_its_time
@@ -103,6 +105,21 @@ fn loopback_proxies() -> Proxies {
     addresses.into_iter().collect()
 }
 
+fn t1_ipv6_is_an_address_like_any_other<D: Serve>() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        // This machine has none.
+        return;
+    }
+    let (watch, seen) = Watch::new();
+    let served = start_on::<D>(|builder| builder.hook(watch).listen("[::1]:0").unwrap());
+    assert!(served.address.is_ipv6() && served.address.port() != 0);
+    let mut client = Client::connect(served.address, "six");
+    client.subscribe("t", QoS::AtMostOnce);
+    client.publish("t", b"x", QoS::AtMostOnce, 0);
+    assert!(matches!(client.receive(), Received::Publish { .. }));
+    assert_eq!(seen.recv().unwrap(), "accept Some(::1) local");
+}
+
 fn what_a_proxy_says_of_a_client_is_what_hooks_see<D: Serve>() {
     let (watch, seen) = Watch::new();
     let served = start_on::<D>(|builder| {
@@ -145,6 +162,73 @@ fn a11_a_proxy_cannot_make_a_client_a_local_one<D: Serve>() {
     let header = b"PROXY TCP4 127.0.0.1 127.0.0.1 4711 1883\r\n";
     stream.write_all(header).unwrap();
     assert_eq!(seen.recv().unwrap(), "accept Some(127.0.0.1) remote");
+}
+
+/// Half of them stop in the middle of what they say first, the others when the broker has answered.
+fn a10_half_open_handshakes_keep_nobody_out<D: Serve>() {
+    const HALF_OPEN: usize = 500;
+    const GOOD: usize = 20;
+    let served = start_on::<D>(|builder| {
+        let limits = ListenerLimits {
+            tls_deadline: Some(LONG),
+            ..ListenerLimits::default()
+        };
+        let listener = Listener::tcp("127.0.0.1:0").tls(Certificates::get().server("server"));
+        builder.listener(listener.limits(limits)).unwrap()
+    });
+    let crowd: Vec<_> = (0..HALF_OPEN)
+        .map(|number| {
+            let hello = peer::Link::new(Below::Tls, Cut::default()).take_wire();
+            let mut stream = open(served.address);
+            let is_whole = number % 2 == 0;
+            let len = if is_whole {
+                hello.len()
+            } else {
+                hello.len() / 2
+            };
+            stream.write_all(&hello[..len]).unwrap();
+            if is_whole {
+                stream.read_exact(&mut [0]).unwrap();
+            }
+            stream
+        })
+        .collect();
+    let good: Vec<_> = (0..GOOD)
+        .map(|number| connect_over_tls(served.address, &format!("good-{number}")))
+        .collect();
+    let statistics = served.handle.statistics().unwrap();
+    assert_eq!(statistics.clients_connected, GOOD as u64);
+    for mut stream in crowd {
+        stream.set_nonblocking(true).unwrap();
+        let mut rest = [0; 8192];
+        // What the broker had answered may be there still; its end is not.
+        while let Ok(read) = stream.read(&mut rest) {
+            assert_ne!(read, 0, "each has its time");
+        }
+    }
+    drop(good);
+}
+
+/// Up to CONNACK.
+fn connect_over_tls(address: SocketAddr, client_id: &str) -> TcpStream {
+    let mut link = peer::Link::new(Below::Tls, Cut::default());
+    let mut stream = open(address);
+    let mut connect = vec![0x10, 12 + client_id.len() as u8];
+    connect.extend(b"\0\x04MQTT\x04\x02\0\0\0");
+    connect.push(client_id.len() as u8);
+    connect.extend(client_id.as_bytes());
+    link.send(&connect);
+    let mut answer = Vec::new();
+    while answer.len() < 4 {
+        stream.write_all(&link.take_wire()).unwrap();
+        let mut buffer = [0; 4096];
+        let read = stream.read(&mut buffer).unwrap();
+        assert_ne!(read, 0, "the broker lets it in");
+        link.receive(&buffer[..read]).unwrap();
+        answer.extend(link.take_plain());
+    }
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+    stream
 }
 
 fn a12_every_layer_has_its_time<D: Serve>() {

@@ -2,6 +2,7 @@
 //! and clients meet it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod memory;
 mod pair;
 mod reload;
 mod split;

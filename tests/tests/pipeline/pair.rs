@@ -6,7 +6,12 @@ use sanderling_core::{
 };
 use sanderling_runtime::{Arrival, Layers, Listener, Outbox, Packets, Transport, WebSocketOptions};
 use sanderling_tests::peer::{Below, Certificates, Link};
-use std::{iter::Cycle, net::SocketAddr, sync::Arc, vec::IntoIter};
+use std::{
+    iter::Cycle,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    vec::IntoIter,
+};
 
 /// Lengths in which bytes arrive, over and over.
 pub(crate) type Splits = Cycle<IntoIter<usize>>;
@@ -31,6 +36,8 @@ pub(crate) struct Pair {
     layers: Option<Box<Layers>>,
     packets: Packets,
     outbox: Outbox,
+    /// What a proxy sends before the client's first byte, and what follows it.
+    announcement: Vec<u8>,
     pub(crate) seen: Seen,
     /// In which bytes come to the broker, and to the client.
     to_broker: Splits,
@@ -45,7 +52,16 @@ pub(crate) struct Pair {
 
 /// What a listener with test certificates speaks.
 pub(crate) fn transport(below: Below) -> Transport {
-    let mut listener = Listener::tcp("127.0.0.1:0");
+    of(Listener::tcp("127.0.0.1:0"), below)
+}
+
+/// The same behind a proxy.
+pub(crate) fn proxied(below: Below) -> Transport {
+    let nobody = std::iter::empty::<IpAddr>().collect();
+    of(Listener::tcp("127.0.0.1:0").proxied(nobody), below)
+}
+
+fn of(mut listener: Listener, below: Below) -> Transport {
     if below.has_tls() {
         listener = listener.tls(Certificates::get().server("server"));
     }
@@ -80,6 +96,7 @@ impl Pair {
             layers,
             packets: Packets::new(&Limits::default()),
             outbox: Outbox::default(),
+            announcement: Vec::new(),
             seen: Seen {
                 stages: vec![first],
                 ..Seen::default()
@@ -90,6 +107,11 @@ impl Pair {
             received: Vec::new(),
             flushed: 0,
         }
+    }
+
+    /// A proxy sends its header first. The layers of these tests have no address, and so believe whoever sends one.
+    pub(crate) fn announce(&mut self, header: &[u8]) {
+        self.announcement = header.to_vec();
     }
 
     /// Bytes of the broker for the client.
@@ -105,7 +127,8 @@ impl Pair {
     /// Carries bytes in both directions until there are none.
     pub(crate) fn talk(&mut self) {
         loop {
-            let to_broker = self.client.take_wire();
+            let mut to_broker = std::mem::take(&mut self.announcement);
+            to_broker.extend(self.client.take_wire());
             let to_client = self.written();
             if to_broker.is_empty() && to_client.is_empty() {
                 return;

@@ -1,8 +1,14 @@
 //! Certificates that are exchanged while a broker serves.
 
+#[path = "../drivers/serve.rs"]
+#[allow(dead_code, reason = "the tests of the drivers use the rest")]
+mod serve;
+
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use sanderling_mio::{Broker, Listener};
+use sanderling_runtime::Builder;
 use sanderling_tests::peer::{Below, Certificates, Cut, Link};
+use serve::Serve;
 use std::{
     fs,
     io::{Read, Write},
@@ -50,7 +56,16 @@ impl Client {
 
     /// Sends bytes and awaits an answer of this length.
     fn ask(&mut self, bytes: &[u8], len: usize) -> Vec<u8> {
+        self.send(bytes);
+        self.answer(len)
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
         self.link.send(bytes);
+        self.socket.write_all(&self.link.take_wire()).unwrap();
+    }
+
+    fn answer(&mut self, len: usize) -> Vec<u8> {
         let mut answer = Vec::new();
         loop {
             self.socket.write_all(&self.link.take_wire()).unwrap();
@@ -63,10 +78,6 @@ impl Client {
             assert_ne!(read, 0, "the broker keeps the connection");
             self.link.receive(&buffer[..read]).unwrap();
         }
-    }
-
-    fn ping(&mut self) {
-        assert_eq!(self.ask(&[0xc0, 0], 2), [0xd0, 0]);
     }
 
     /// The certificate that the broker showed.
@@ -83,33 +94,39 @@ fn on_disk(made: &Certificates) -> Vec<u8> {
 }
 
 #[test]
-fn a_thousand_connections_survive_ten_exchanges_of_certificates() {
-    let made = authority("reload");
+fn a_thousand_connections_survive_ten_exchanges_of_certificates_on_mio() {
+    survive_exchanges::<Broker>("reload-mio");
+}
+
+#[test]
+fn a_thousand_connections_survive_ten_exchanges_of_certificates_on_tokio() {
+    survive_exchanges::<sanderling_tokio::Broker>("reload-tokio");
+}
+
+/// Every connection has something under way whenever certificates are exchanged.
+fn survive_exchanges<D: Serve>(name: &str) {
+    let made = authority(name);
     let listener = Listener::tcp("127.0.0.1:0").tls(made.server("server"));
-    let broker = Broker::builder()
-        .listener(listener)
-        .unwrap()
-        .start()
-        .unwrap();
-    let address = broker.local_addrs()[0];
-    let handle = broker.handle();
+    let served = D::serve(Builder::default().listener(listener).unwrap());
+    let address = served.address;
     let mut clients: Vec<_> = (0..1000)
         .map(|number| Client::connect(address, &made, &format!("c{number}")))
         .collect();
     for round in 0..10 {
         issue(&made);
-        handle.certificates().reload().unwrap();
+        for client in &mut clients {
+            client.send(&[0xc0, 0]);
+        }
+        served.handle.certificates().reload().unwrap();
         let newcomer = Client::connect(address, &made, &format!("n{round}"));
         assert_eq!(newcomer.shown(), on_disk(&made));
         for client in &mut clients {
-            client.ping();
+            assert_eq!(client.answer(2), [0xd0, 0]);
         }
     }
-    let statistics = handle.statistics().unwrap();
+    let statistics = served.handle.statistics().unwrap();
     assert_eq!(statistics.clients_connected, 1010);
     assert_eq!(statistics.sessions_active_current, 1000);
-    broker.stop();
-    broker.join().unwrap();
 }
 
 #[test]

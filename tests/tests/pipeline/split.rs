@@ -1,6 +1,6 @@
 //! However bytes are cut, at every layer, the same packets come of them, and the same answers arrive. (I60, T6)
 
-use super::pair::{Pair, splits, transport};
+use super::pair::{Pair, proxied, splits, transport};
 use proptest::prelude::*;
 use sanderling_core::packet::{ClientPacket, Connect, PacketId, Properties, Publish, QoS, Version};
 use sanderling_tests::peer::{Below, Cut, Link};
@@ -34,6 +34,18 @@ pub(crate) fn stream(sizes: &[usize]) -> Vec<u8> {
     bytes
 }
 
+/// What a proxy announces, in either version, and the address in it.
+const ANNOUNCED: [(&[u8], &str); 2] = [
+    (
+        b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 1883\r\n",
+        "192.0.2.7:4711",
+    ),
+    (
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\xc6\x33\x64\x01\x12\x67\x07\x5b",
+        "192.0.2.7:4711",
+    ),
+];
+
 fn below() -> impl Strategy<Value = Below> {
     prop::sample::select(&Below::ALL[..])
 }
@@ -60,6 +72,7 @@ proptest! {
     #[test]
     fn i60_any_split_at_any_layer_gives_the_same_packets_and_answers(
         below in below(),
+        announced in prop::option::of(prop::sample::select(&ANNOUNCED[..])),
         cut in cut(),
         sizes in prop::collection::vec(prop_oneof![0usize..200, 15_000usize..40_000], 1..5),
         answers in prop::collection::vec(0usize..30_000, 0..5),
@@ -73,7 +86,9 @@ proptest! {
 
         let client = Link::new(below, cut);
         let (to_broker, to_client) = (splits(&to_broker), splits(&to_client));
-        let mut pair = Pair::split(&transport(below), client, to_broker, to_client);
+        let transport = if announced.is_some() { proxied(below) } else { transport(below) };
+        let mut pair = Pair::split(&transport, client, to_broker, to_client);
+        pair.announce(announced.map_or(&[], |(header, _)| header));
         let (first, second) = plain.split_at(plain.len() / 3);
         pair.client.send(first);
         pair.talk();
@@ -92,6 +107,8 @@ proptest! {
         pair.talk();
         prop_assert_eq!(&pair.seen.packets, &whole.seen.packets);
         prop_assert_eq!(pair.seen.packets.len(), 1 + 2 * sizes.len());
+        let remote = announced.map(|(_, remote)| Some(remote.parse().unwrap()));
+        prop_assert_eq!(pair.seen.announced, remote);
         prop_assert_eq!(&pair.received, &expected);
         prop_assert_eq!(pair.flushed, expected.len(), "accounts are in MQTT bytes");
         prop_assert_eq!((&pair.complaint, &pair.seen.fault), (&None, &None));

@@ -3,8 +3,10 @@
 use crate::{rounds::Rounds, world};
 use sanderling_core::{
     codec::{DecodeLimits, Decoded, FromClient, PublishForm, put_publish},
+    config::Limits,
     packet::{ClientPacket, PropertiesBuf, Property, Publish, QoS, Version},
 };
+use sanderling_runtime::Packets;
 use std::hint::black_box;
 
 /// Two short levels, as in `bench/00007`.
@@ -54,6 +56,48 @@ fn decode(rounds: &mut Rounds<'_>, version: Version, publish: Publish<'_>) {
             assert!(matches!(black_box(decoded), Ok(Decoded::Packet { .. })));
         });
     }
+}
+
+/// What the pipeline asks of the codec.
+pub(super) fn lend_publish(rounds: &mut Rounds<'_>) {
+    let mut decoder = FromClient::new(DecodeLimits {
+        first_packet_bytes_max: 1 << 14,
+        packet_bytes_max: 1 << 20,
+    });
+    decoder.decode(&connect()).expect("a CONNECT");
+    let bytes = small();
+    while rounds.next() {
+        rounds.count(|| {
+            let decoded = decoder.decode_lending(black_box(&bytes));
+            assert!(matches!(black_box(decoded), Ok(Decoded::Packet { .. })));
+        });
+    }
+}
+
+/// What stands between the socket and the codec where no layer is spoken.
+pub(super) fn pipeline_publish(rounds: &mut Rounds<'_>) {
+    let mut packets = Packets::new(&Limits::default());
+    let connected = packets.next(&mut &connect()[..], |received| received.is_ok());
+    assert_eq!(connected, Some(true), "a CONNECT");
+    let bytes = small();
+    while rounds.next() {
+        rounds.count(|| {
+            let decoded = packets.next(&mut black_box(&bytes[..]), |received| {
+                black_box(received).is_ok()
+            });
+            assert_eq!(decoded, Some(true));
+        });
+    }
+}
+
+fn connect() -> Vec<u8> {
+    let connect = world::connect(Version::V311, "budget", true);
+    world::encoded(Version::V311, &connect)
+}
+
+fn small() -> Vec<u8> {
+    let publish = world::publish(TOPIC, SMALL, QoS::AtMostOnce);
+    world::encoded(Version::V311, &ClientPacket::Publish(publish))
 }
 
 pub(super) fn encode_publish(rounds: &mut Rounds<'_>) {

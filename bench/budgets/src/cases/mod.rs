@@ -51,6 +51,18 @@ pub const CASES: &[Case] = &[
         codec::decode_publish,
     ),
     case(
+        "lend-publish",
+        "the same to a topic that repeats, as the pipeline asks for it",
+        1,
+        codec::lend_publish,
+    ),
+    case(
+        "pipeline-publish",
+        "the same by the pipeline over plain TCP: hardly more than lend-publish, no allocation",
+        1,
+        codec::pipeline_publish,
+    ),
+    case(
         "decode-publish-v5",
         "QoS 1, 64 bytes, with four properties",
         1,
@@ -154,6 +166,12 @@ pub const CASES: &[Case] = &[
         "a whole turn: read, 16 bytes to 1 subscriber, written",
         1,
         publish::turn_qos0,
+    ),
+    case(
+        "turn-qos0-ws",
+        "turn-qos0 over WebSocket on both sides: what a layer costs those who speak it",
+        1,
+        publish::turn_qos0_framed,
     ),
     case(
         "turn-qos1",

@@ -127,7 +127,18 @@ pub(super) fn queued(rounds: &mut Rounds<'_>) {
 }
 
 pub(super) fn turn_qos0(rounds: &mut Rounds<'_>) {
-    let (mut world, publisher, subscriber) = pair(V311, QoS::AtMostOnce);
+    turn(rounds, pair(V311, QoS::AtMostOnce));
+}
+
+pub(super) fn turn_qos0_framed(rounds: &mut Rounds<'_>) {
+    let mut world = World::new();
+    let publisher = world.connect_framed(V311, "publisher");
+    let subscriber = world.connect_framed(V311, "subscriber");
+    world.subscribe(&subscriber, TOPIC, QoS::AtMostOnce);
+    turn(rounds, (world, publisher, subscriber));
+}
+
+fn turn(rounds: &mut Rounds<'_>, (mut world, publisher, subscriber): (World, Peer, Peer)) {
     let bytes = small();
     while rounds.next() {
         publisher.send_bytes(&bytes);

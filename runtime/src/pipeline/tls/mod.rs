@@ -2,6 +2,9 @@
 //!
 //! A build without a provider of cryptography has no TLS: its types exist, but no value of them does.
 
+#[cfg(all(feature = "tls", not(any(feature = "aws-lc-rs", feature = "ring"))))]
+compile_error!("the feature tls comes with a provider of cryptography: aws-lc-rs or ring");
+
 #[cfg(feature = "tls")]
 mod certificates;
 #[cfg(feature = "tls")]
