@@ -2,17 +2,21 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod client;
+mod construction;
 mod flow;
 mod full;
 mod handle;
 mod inline;
+mod layered;
 mod listeners;
 mod load;
+mod logs;
 mod metrics;
 mod plugins;
 mod program;
 mod serve;
 mod shipped;
+mod sight;
 mod stop;
 mod subscriptions;
 mod sys;
