@@ -1,10 +1,7 @@
 //! `docs/attacks.md` is true: what it links to is there, and every attack that a story or a test names has its row.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use sanderling_tests::repository::{self, root};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 /// A row: its number, and the cell that says what shows it.
 type Rows = BTreeMap<String, String>;
@@ -116,15 +113,13 @@ fn has_test(text: &str, name: &str) -> bool {
 /// Numbers that stories name in brackets, with the story.
 fn stories() -> Vec<(String, String)> {
     let mut named = Vec::new();
-    for path in files("tests/stories", "txt") {
-        let text = fs::read_to_string(&path).unwrap();
-        let name = path.file_stem().unwrap().to_str().unwrap();
+    for (name, text) in repository::stories().unwrap() {
         let comments = text.lines().filter(|line| line.starts_with('#'));
         for part in comments.flat_map(|line| line.split('[')) {
             if let Some((number, _)) = part.split_once(']')
                 && is_number(number)
             {
-                named.push((number.to_owned(), name.to_owned()));
+                named.push((number.to_owned(), name.clone()));
             }
         }
     }
@@ -135,7 +130,7 @@ fn stories() -> Vec<(String, String)> {
 /// The number that a test of this program begins with, its name, and the path of its file from `docs`.
 fn tests() -> Vec<(String, String, String)> {
     let mut named = Vec::new();
-    for path in files("tests/tests/attacks", "rs") {
+    for path in programs() {
         let text = fs::read_to_string(&path).unwrap();
         let file = path.file_name().unwrap().to_str().unwrap();
         for (_, rest) in text
@@ -160,18 +155,12 @@ fn is_number(text: &str) -> bool {
     digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
-fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(directory)).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect();
+/// The files of this program.
+fn programs() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("tests/tests/attacks")).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 #[test]
