@@ -2,14 +2,15 @@
 
 use sanderling_tests::{
     repository,
-    requirements::{Requirement, Shown, complaints, strangers, table},
+    requirements::{Requirement, Shown, complaints, one_sided, strangers, table},
 };
 use std::{error::Error, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rows = Requirement::all()?;
     let shown = Shown::all()?;
-    for complaint in [complaints(&rows, &shown), strangers(&rows, &shown)].concat() {
+    let judges = [complaints, one_sided, strangers];
+    for complaint in judges.map(|judge| judge(&rows, &shown)).concat() {
         eprintln!("{complaint}");
     }
     let path = repository::root().join("docs/requirements.md");

@@ -2,13 +2,19 @@
 
 use sanderling_tests::{
     repository,
-    requirements::{Requirement, Shown, complaints, strangers, table},
+    requirements::{Requirement, Shown, complaints, one_sided, strangers, table},
 };
 use std::fs;
 
 #[test]
 fn every_row_is_shown() {
     let complaints = complaints(&rows(), &shown());
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn every_row_about_brokers_is_shown_under_both_drivers() {
+    let complaints = one_sided(&rows(), &shown());
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
 }
 

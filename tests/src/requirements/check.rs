@@ -1,7 +1,19 @@
 //! What is wrong with the rows: functions from rows and what shows them to complaints.
 
-use super::{Requirement, Shown};
+use super::{Driver, Requirement, Shown, number};
 use std::collections::BTreeSet;
+
+/// What rows begin with that are about brokers, and hold under each driver.
+const OF_BROKERS: &[&str] = &["L", "T", "P", "S", "F", "PL", "A", "C", "SS", "R"];
+
+/// Those of them that no driver can break, and why.
+const PURE: &[(&str, &str)] = &[
+    ("S12", "the core alone gives packet identifiers"),
+    ("A7", "a function without a broker"),
+    ("C8", "a type without a broker"),
+    ("SS9", "nobody outside the core sees the nodes of the index"),
+    ("SS10", "the core alone matches"),
+];
 
 /// Rows that nothing shows, and numbers that two rows have.
 pub fn complaints(rows: &[Requirement], shown: &[Shown]) -> Vec<String> {
@@ -33,10 +45,29 @@ pub fn strangers(rows: &[Requirement], shown: &[Shown]) -> Vec<String> {
     complaints
 }
 
+/// Rows about brokers that are not shown under both drivers that programs ship.
+pub fn one_sided(rows: &[Requirement], shown: &[Shown]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for Requirement { number, words } in rows {
+        let is_pure = PURE.iter().any(|(pure, _)| pure == number);
+        if is_pure || !OF_BROKERS.contains(&number::letters(number)) {
+            continue;
+        }
+        let shown = shown.iter().filter(|shown| shown.rows.contains(number));
+        let drivers: BTreeSet<_> = shown.flat_map(|shown| &shown.drivers).collect();
+        for driver in [Driver::Mio, Driver::Tokio] {
+            if !drivers.contains(&driver) {
+                complaints.push(format!("nothing shows {number} under {driver}: {words}"));
+            }
+        }
+    }
+    complaints
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{repository::Source, requirements::Driver};
+    use crate::repository::Source;
 
     const ROWS: &str = "# comment\n\nL1 | words\nL2 | words\nC1 | words\n§6 | words\n";
     const STORY: &str = "# A title [L1] [§6 OnClose]\na: connect v5\na< connack success ..\n";
@@ -101,6 +132,18 @@ fn another() {
                 "nothing shows L2: words",
                 "another in tests/tests/a.rs names L3, which is no row"
             ]
+        );
+    }
+
+    #[test]
+    fn a_row_that_one_driver_alone_shows_is_noticed() {
+        let rows = Requirement::parse("L1 | words\nL2 | words\nA7 | words\nK1 | words").unwrap();
+        let told = Shown::of_story("told", STORY).unwrap();
+        let shown = Shown::of_file(&source(FILE.into()), None);
+        let shown: Vec<_> = told.into_iter().chain(shown).collect();
+        assert_eq!(
+            one_sided(&rows, &shown),
+            ["nothing shows L2 under tokio: words"]
         );
     }
 

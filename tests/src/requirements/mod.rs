@@ -15,7 +15,7 @@ mod number;
 mod row;
 mod table;
 
-pub use check::{complaints, strangers};
+pub use check::{complaints, one_sided, strangers};
 pub use found::{Driver, Shown};
 pub use row::Requirement;
 pub use table::table;

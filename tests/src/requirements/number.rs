@@ -44,6 +44,11 @@ pub(super) fn in_text(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What a number begins with: `PL` of `PL2`.
+pub(super) fn letters(number: &str) -> &str {
+    split(number).map_or("", |(letters, ..)| letters)
+}
+
 /// Letters, number and digits.
 fn split(word: &str) -> Option<(&str, u32, &str)> {
     let at = word.find(|c: char| c.is_ascii_digit())?;

@@ -10,7 +10,7 @@ use sanderling_core::{
     },
     topic::TopicFilter,
 };
-use sanderling_tests::peer::{Below, Certificates, Cut, Link};
+use sanderling_tests::peer::{Below, Cut, Link};
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
@@ -31,11 +31,20 @@ pub(crate) struct Layered {
 impl Layered {
     /// A network connection, and whatever handshakes there are.
     pub(crate) fn open(address: SocketAddr, below: Below) -> Self {
-        Self::with(address, below, Certificates::get().client_config(None))
+        Self::cut(address, below, Cut::default())
+    }
+
+    /// The same, with its frames cut like this.
+    pub(crate) fn cut(address: SocketAddr, below: Below, cut: Cut) -> Self {
+        Self::over(address, Link::new(below, cut))
     }
 
     /// The same with this TLS configuration.
     pub(crate) fn with(address: SocketAddr, below: Below, config: Arc<ClientConfig>) -> Self {
+        Self::over(address, Link::with(below, Cut::default(), config))
+    }
+
+    fn over(address: SocketAddr, link: Link) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let limits = DecodeLimits {
@@ -44,7 +53,7 @@ impl Layered {
         };
         let mut layered = Self {
             stream,
-            link: Link::with(below, Cut::default(), config),
+            link,
             decoder: FromServer::new(Version::V311, limits),
             bytes: Vec::new(),
         };

@@ -147,6 +147,7 @@ fn a11_a_proxy_cannot_make_a_client_a_local_one<D: Serve>() {
     assert_eq!(seen.recv().unwrap(), "accept Some(127.0.0.1) remote");
 }
 
+/// [P1]
 fn a12_every_layer_has_its_time<D: Serve>() {
     let listener = || Listener::tcp("127.0.0.1:0");
     let proxied = listener().proxied(loopback_proxies());

@@ -20,6 +20,8 @@ mod sight;
 mod stop;
 mod subscriptions;
 mod sys;
+mod times;
+mod transports;
 
 /// A test of each of these functions for each driver.
 macro_rules! on_every_driver {

@@ -34,8 +34,8 @@ use std::{
 super::on_every_driver! {
     a1_stores_are_read_and_changed_from_any_thread_and_from_hooks
     a4_a_message_of_the_program_has_all_that_a_clients_has
-    a9_why_a_connection_ended_is_a_value
-    c4_hooks_and_the_program_see_where_a_client_comes_from
+    a9_t5_why_a_connection_ended_is_a_value
+    c4_t2_hooks_and_the_program_see_where_a_client_comes_from
     c6_s10_counters_of_a_session_go_on_with_it
     s7_a_takeover_that_meets_the_disconnect_of_the_old_connection_completes
 }
@@ -171,7 +171,7 @@ impl Hooks for Ends {
     }
 }
 
-fn a9_why_a_connection_ended_is_a_value<D: Serve>() {
+fn a9_t5_why_a_connection_ended_is_a_value<D: Serve>() {
     let (ends, ended) = channel();
     let builder: Builder<D> = Builder::default();
     let hurried = ListenerLimits {
@@ -238,7 +238,7 @@ impl Hooks for Origins {
     }
 }
 
-fn c4_hooks_and_the_program_see_where_a_client_comes_from<D: Serve>() {
+fn c4_t2_hooks_and_the_program_see_where_a_client_comes_from<D: Serve>() {
     let driver = std::any::type_name::<D>().replace("::", "-");
     let directory = format!("origins-{driver}-{}", std::process::id());
     let made = Certificates::new(Path::new(env!("CARGO_TARGET_TMPDIR")).join(directory));
