@@ -17,7 +17,7 @@ use sanderling_runtime::{Builder, Handle, HandleError, Listener, WebSocketOption
 use sanderling_tests::peer::{Below, Certificates};
 use std::{
     io::ErrorKind,
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
 };
 
 super::on_every_driver! {
@@ -92,13 +92,17 @@ fn talk(clients: &mut [Layered]) {
 
 fn l3_t1_clients_of_all_tcp_listeners_share_sessions_and_subscriptions<D: Serve>() {
     let plain = || Listener::tcp("127.0.0.1:0");
-    let secured = plain().tls(Certificates::get().server("server"));
+    let secured = |listener: Listener| listener.tls(Certificates::get().server("server"));
+    let bound = || Listener::on(TcpListener::bind("127.0.0.1:0").unwrap());
     let builder: Builder<D> = Builder::default();
     let builder = builder.listen("127.0.0.1:0").unwrap();
     let builder = builder.listener(plain().named("second")).unwrap();
-    let served = D::serve(builder.listener(secured).unwrap());
+    let builder = builder.listener(bound()).unwrap();
+    let builder = builder.listener(secured(bound())).unwrap();
+    let served = D::serve(builder.listener(secured(plain())).unwrap());
     let addresses = addresses(&served);
-    let ways = [Below::Nothing, Below::Nothing, Below::Tls];
+    let plain = Below::Nothing;
+    let ways = [plain, plain, plain, Below::Tls, Below::Tls];
     let mut clients: Vec<_> = addresses
         .iter()
         .zip(ways)
@@ -110,14 +114,21 @@ fn l3_t1_clients_of_all_tcp_listeners_share_sessions_and_subscriptions<D: Serve>
             client
         })
         .collect();
-    assert_eq!(clients.len(), 3);
+    assert_eq!(clients.len(), 5);
     talk(&mut clients);
     // A session that began at the first goes on at the last, with its subscription.
-    let mut moved = Layered::open(addresses[2], Below::Tls);
+    let mut moved = Layered::open(addresses[4], Below::Tls);
     moved.connect("0", false);
     clients[1].publish("t", b"again");
     assert_eq!(moved.receive_payload(), b"again");
-    assert_eq!(served.handle.subscriptions().counts().unwrap().current, 3);
+    assert_eq!(served.handle.subscriptions().counts().unwrap().current, 5);
+    // All are closed when the broker stops, wherever they came from.
+    drop((moved, clients));
+    served.handle.stop();
+    served.join();
+    for address in addresses {
+        assert!(TcpStream::connect(address).is_err(), "{address}");
+    }
 }
 
 fn l4_t4_websocket_listeners_have_paths_and_certificates_of_their_own<D: Serve>() {
