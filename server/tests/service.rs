@@ -69,6 +69,7 @@ fn each_listener_is_announced_with_its_port() {
     }
 }
 
+/// [B1]
 #[test]
 fn signals_stop_gracefully_and_clients_are_told() {
     for runtime in RUNTIMES {
