@@ -45,6 +45,7 @@ fn connected(version: Version) -> FromClient {
     decoder
 }
 
+/// [K2]
 #[test]
 fn need_is_exact() {
     let mut decoder = connected(Version::V311);

@@ -31,6 +31,7 @@ impl fmt::Display for Case {
     }
 }
 
+/// [K6]
 #[test]
 fn every_case_is_refused_by_its_rule() {
     for case in cases() {
@@ -66,6 +67,7 @@ fn no_beginning_of_a_case_is_refused_otherwise() {
     }
 }
 
+/// [K6]
 #[test]
 fn an_error_says_what_where_and_which_rule_in_one_line() {
     for case in cases() {

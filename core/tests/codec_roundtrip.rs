@@ -26,6 +26,7 @@ const CALLS_MAX: usize = 7;
 proptest! {
     #![proptest_config(cases(4))]
 
+    /// [K1]
     #[test]
     fn a_client_packet_comes_back(
         (version, packet) in version().prop_flat_map(|v| (Just(v), client_packet(v))),
@@ -39,6 +40,7 @@ proptest! {
         prop_assert_eq!(decode_again(&bytes, version), packet);
     }
 
+    /// [K1]
     #[test]
     fn a_server_packet_comes_back(
         (version, packet) in version().prop_flat_map(|v| (Just(v), server_packet(v))),
@@ -63,7 +65,7 @@ proptest! {
 proptest! {
     #![proptest_config(cases(1))]
 
-    /// And no split makes the decoder work more than a fixed number of times for each packet.
+    /// And no split makes the decoder work more than a fixed number of times for each packet. [K2]
     #[test]
     fn any_split_of_a_stream_gives_the_same_packets(
         (version, connect, sent) in version().prop_flat_map(|v| {

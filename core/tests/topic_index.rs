@@ -196,6 +196,7 @@ fn check_match(model: &Model, index: &Index, other: &Index, topic: &str) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
+    /// [SS9]
     #[test]
     fn i41_many_filters_with_few_members(
         operations in prop::collection::vec(operation(filter().boxed(), 4), 1..200),
@@ -203,7 +204,7 @@ proptest! {
         run(operations);
     }
 
-    /// So few filters and so many sessions that leaves grow and shrink through the sizes at which they change shape.
+    /// So few filters and so many sessions that leaves grow and shrink through the sizes at which they change shape. [SS9]
     #[test]
     fn i41_few_filters_with_many_members(
         operations in prop::collection::vec(
@@ -240,6 +241,7 @@ fn replacing_keeps_the_place_and_the_last_fills_a_gap() {
     assert_eq!(index.get("a", 2), Some(member(2, 9)));
 }
 
+/// [SS9]
 #[test]
 fn a_storm_on_one_filter_is_not_quadratic() {
     const SESSIONS: u32 = 100_000;

@@ -65,6 +65,7 @@ fn member(session: u32) -> Member {
     }
 }
 
+/// [K4]
 #[test]
 fn i40_one_filter_against_one_topic_exhaustively() {
     let filters = filters();

@@ -152,6 +152,7 @@ fn depth_counts_levels() {
     }
 }
 
+/// [K6]
 #[test]
 fn errors_name_their_rule() {
     let error = TopicFilter::parse("a/#/b").unwrap_err();

@@ -77,6 +77,7 @@ fn each_listener_is_announced_with_its_port() {
     }
 }
 
+/// [B1]
 #[test]
 fn signals_stop_gracefully_and_clients_are_told() {
     for runtime in RUNTIMES {
@@ -100,6 +101,7 @@ fn signals_stop_gracefully_and_clients_are_told() {
     }
 }
 
+/// [G1]
 #[test]
 fn a_malformed_packet_is_logged_with_client_address_and_rule() {
     for runtime in RUNTIMES {
@@ -127,6 +129,7 @@ fn a_malformed_packet_is_logged_with_client_address_and_rule() {
     }
 }
 
+/// [G1]
 #[test]
 fn bytes_before_connect_are_logged_with_address_and_rule() {
     for runtime in RUNTIMES {
@@ -199,6 +202,7 @@ fn only_what_others_can_reach_is_warned_of() {
     }
 }
 
+/// [G1]
 #[test]
 fn passwords_and_payloads_are_never_logged() {
     let mut broker = Broker::start("mio", &["--log-level", "trace"]);

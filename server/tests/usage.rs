@@ -30,6 +30,7 @@ fn a_name_without_address_is_refused_in_one_line() {
     assert!(line.contains("no-such-host.invalid:1883"), "{line}");
 }
 
+/// [B1]
 #[test]
 fn an_address_in_use_is_named_with_the_cause_and_the_remedy() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -37,16 +37,19 @@ fn send_all(over: impl FnOnce(&Settings, Way, Visit<'_>), way: Way) {
     });
 }
 
+/// [T10]
 #[test]
 fn on_mio() {
     send_all(worlds::over_mio, Way::TCP);
 }
 
+/// [T10]
 #[test]
 fn on_tokio() {
     send_all(worlds::over_tokio, Way::TCP);
 }
 
+/// [T10]
 #[test]
 fn on_async_std() {
     send_all(worlds::over_async_std, Way::TCP);

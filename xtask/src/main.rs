@@ -15,6 +15,7 @@ cargo xtask test                          the whole check, all steps in order
 cargo xtask test --list                   the steps and their commands
 cargo xtask test --only STEP...           some of the steps
 cargo xtask conformance                   write docs/conformance.md from tests/conformance/
+cargo xtask requirements                  write docs/requirements.md from tests/requirements.txt and the names of tests
 cargo xtask fuzz TARGET [--minutes M]     fuzz one target, for 5 minutes if not told otherwise
 cargo xtask simulate --seed N             repeat one simulated run; a failure is made short and told in full
 cargo xtask simulate --seeds A..B         run all seeds from A to B - 1
@@ -32,6 +33,9 @@ cargo xtask bugs [NAME...]                put deliberate bugs into a copy of the
 
 /// Writes the table of the statements and their tests.
 const CONFORMANCE: &str = "cargo run --quiet --package sanderling-tests --example conformance";
+
+/// Writes the table of the rows and their tests.
+const REQUIREMENTS: &str = "cargo run --quiet --package sanderling-tests --example requirements";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,10 +67,8 @@ fn command(arguments: &[&str]) -> Result<ExitCode, String> {
         ["test", "--only", ref names @ ..] if !names.is_empty() => {
             run::steps(steps::named(names)?.into_iter())
         }
-        ["conformance"] => match run::succeeds(CONFORMANCE) {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        },
+        ["conformance"] => written(CONFORMANCE),
+        ["requirements"] => written(REQUIREMENTS),
         ["fuzz", target] => fuzz::run(target, 5)?,
         ["fuzz", target, "--minutes", minutes] => {
             let minutes = minutes.parse().map_err(|_| {
@@ -84,6 +86,13 @@ fn command(arguments: &[&str]) -> Result<ExitCode, String> {
             ));
         }
     })
+}
+
+fn written(command: &str) -> ExitCode {
+    match run::succeeds(command) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use sanderling_core::config::{ListenerConfig, ListenerLimits};
 use std::{
     error::Error,
     fmt, io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
     path::PathBuf,
     sync::Arc,
 };
@@ -51,6 +51,8 @@ enum Place {
         /// Who may connect, as permissions of the file.
         mode: Option<u32>,
     },
+    /// TCP, bound by the program.
+    Given(Arc<TcpListener>),
 }
 
 impl Listener {
@@ -63,6 +65,12 @@ impl Listener {
     pub fn unix(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         Self::at(Place::Unix { path, mode: None })
+    }
+
+    /// Listens on a socket that the program has bound, or was handed by whoever started it. It is the broker's from now on,
+    /// which closes it when it stops; clones of this listener keep it open.
+    pub fn on(socket: TcpListener) -> Self {
+        Self::at(Place::Given(Arc::new(socket)))
     }
 
     fn at(place: Place) -> Self {
@@ -130,7 +138,7 @@ impl Listener {
         self
     }
 
-    /// The same for each address that its name stands for, so that some can be left out. A Unix socket is what it is.
+    /// The same for each address that its name stands for, so that some can be left out. Other sockets are what they are.
     ///
     /// # Errors
     /// The name is unknown.
@@ -159,6 +167,7 @@ impl Listener {
         match &self.place {
             Place::Tcp(address) => address.parse().ok(),
             Place::Unix { .. } => None,
+            Place::Given(socket) => socket.local_addr().ok(),
         }
     }
 
@@ -171,6 +180,7 @@ impl Listener {
         let address = match &self.place {
             Place::Tcp(address) => address.clone(),
             Place::Unix { path, .. } => path.display().to_string(),
+            Place::Given(socket) => format!("{socket:?}"),
         };
         let failed = |source| ListenError::Socket {
             address: address.clone(),
@@ -187,6 +197,7 @@ impl Listener {
             Place::Unix { path, mode } => {
                 vec![ListeningSocket::unix(path, *mode).map_err(failed)?]
             }
+            Place::Given(socket) => vec![ListeningSocket::given(socket).map_err(failed)?],
         };
         let bound = sockets.into_iter().map(|socket| {
             let address = socket.local_address()?;

@@ -44,6 +44,13 @@ impl ListeningSocket {
         Ok(Self::Tcp(socket.into()))
     }
 
+    /// One that listens already, under another number; the first is closed with the listener that was made of it.
+    pub(super) fn given(socket: &TcpListener) -> io::Result<Self> {
+        let socket = socket.try_clone()?;
+        socket.set_nonblocking(true)?;
+        Ok(Self::Tcp(socket))
+    }
+
     #[cfg(unix)]
     pub(super) fn unix(path: &Path, mode: Option<u32>) -> io::Result<Self> {
         remove_stale(path)?;

@@ -63,6 +63,7 @@ fn a_disconnect_is_read_although_writing_failed() {
     }
 }
 
+/// [S7]
 #[test]
 fn a_disconnect_counts_although_the_next_connection_is_read_first() {
     let mut world = World::new(Config::default());

@@ -141,6 +141,7 @@ fn large_payloads_for_one_reader_are_written_before_they_overflow_it() {
     assert_eq!(reader.receive().len(), 1000);
 }
 
+/// [L15]
 #[test]
 fn accepting_pauses_when_the_system_has_no_room() {
     let mut world = World::new(Config::default());

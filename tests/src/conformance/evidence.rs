@@ -1,13 +1,15 @@
 //! What the repository holds that may be named as a proof.
 
 use super::{Proof, Row, Standing, Statement};
-use crate::story::{Action, Story};
+use crate::{
+    repository,
+    story::{Action, Story},
+};
 use sanderling_core::packet::Version;
 use std::{
     collections::BTreeMap,
     fs,
     io::{self, ErrorKind},
-    path::{Path, PathBuf},
 };
 
 /// Stories, rows and tests, by name.
@@ -27,14 +29,8 @@ impl Evidence {
     /// # Errors
     /// A file that cannot be read.
     pub fn for_statements(statements: &[Statement]) -> io::Result<Self> {
-        let root = root();
-        let mut stories = BTreeMap::new();
-        for entry in fs::read_dir(root.join("tests/stories"))? {
-            let path = entry?.path();
-            if let Some(name) = story_name(&path) {
-                stories.insert(name, fs::read_to_string(&path)?);
-            }
-        }
+        let root = repository::root();
+        let stories = repository::stories()?;
         let table = fs::read_to_string(root.join("core/tests/codec_malformed.txt"))?;
         let mut tests = BTreeMap::new();
         for file in test_files(statements) {
@@ -72,11 +68,6 @@ fn test_files(statements: &[Statement]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The root of the repository.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
 /// Whether a client of `version` does something in the story.
 pub(super) fn has_client(story: &Story, version: Version) -> bool {
     let actions = story.steps.iter().flat_map(|step| &step.actions);
@@ -87,9 +78,4 @@ pub(super) fn has_client(story: &Story, version: Version) -> bool {
         Action::Packet(_, words) => Story::connect_version(words) == Some(version),
         _ => false,
     })
-}
-
-fn story_name(path: &Path) -> Option<String> {
-    let is_story = path.extension().is_some_and(|extension| extension == "txt");
-    is_story.then(|| path.file_stem()?.to_str().map(Into::into))?
 }

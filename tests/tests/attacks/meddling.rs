@@ -143,6 +143,7 @@ impl Hooks for Meddling {
     }
 }
 
+/// [§6]
 #[test]
 fn u04_every_order_may_be_given_from_every_hook() {
     for rate in [1, 2, 3, 5, 7, 11, 101] {

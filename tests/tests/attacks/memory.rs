@@ -401,6 +401,7 @@ fn a52_more_topics_than_may_be_retained_cost_no_more() {
     assert_eq!(world.statistics().retained_refused, 4900);
 }
 
+/// [§12]
 #[test]
 fn a54_clients_that_come_and_go_leave_nothing() {
     let day = properties([Property::WillDelayInterval(10)]);

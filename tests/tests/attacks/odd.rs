@@ -85,7 +85,7 @@ const LIMITS: &[(&str, Set)] = &[
     ("replay_step_max", |l, n| l.replay_step_max = n),
 ];
 
-/// Every limit is named once: its text form has as many fields.
+/// Every limit is named once: its text form has as many fields. [§8]
 #[test]
 fn a55_every_limit_is_tried() {
     let fields = format!("{:#?}", Limits::default());
@@ -102,6 +102,7 @@ fn a55_every_limit_is_tried() {
     }
 }
 
+/// [§8]
 #[test]
 fn a55_no_limit_at_its_end_stops_the_broker() {
     for (name, set) in LIMITS {

@@ -1,10 +1,7 @@
 //! `docs/attacks.md` is true: what it links to is there, and every attack that a story or a test names has its row.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use sanderling_tests::repository::{self, root};
+use std::{collections::BTreeMap, fs};
 
 /// A row: its number, and the cell that says what shows it.
 type Rows = BTreeMap<String, String>;
@@ -52,19 +49,10 @@ fn every_proof_is_there() {
 }
 
 #[test]
-fn every_attack_that_a_story_names_has_a_row_with_a_proof() {
-    let rows = rows();
-    for (number, name) in stories() {
-        let shown = rows.get(&number).map(|shown| links(shown).len());
-        assert!(shown > Some(0), "{number}, which the story {name} names");
-    }
-}
-
-#[test]
-fn every_test_of_an_attack_stands_in_its_row() {
+fn every_story_and_test_of_an_attack_stands_in_its_row() {
     let rows = rows();
     let mut complaints = Vec::new();
-    for (number, name, target) in tests() {
+    for (number, name, target) in stories().into_iter().chain(tests()) {
         let link = format!("[{name}]({target})");
         if !rows.get(&number).is_some_and(|shown| shown.contains(&link)) {
             complaints.push(format!("{number} does not link to {link}"));
@@ -113,18 +101,17 @@ fn has_test(text: &str, name: &str) -> bool {
     found.any(|end| matches!(follows(end), Some('(' | '<')))
 }
 
-/// Numbers that stories name in brackets, with the story.
-fn stories() -> Vec<(String, String)> {
+/// Numbers that stories name in brackets, each with the story and its path from `docs`.
+fn stories() -> Vec<(String, String, String)> {
     let mut named = Vec::new();
-    for path in files("tests/stories", "txt") {
-        let text = fs::read_to_string(&path).unwrap();
-        let name = path.file_stem().unwrap().to_str().unwrap();
+    for (name, text) in repository::stories().unwrap() {
         let comments = text.lines().filter(|line| line.starts_with('#'));
         for part in comments.flat_map(|line| line.split('[')) {
             if let Some((number, _)) = part.split_once(']')
                 && is_number(number)
             {
-                named.push((number.to_owned(), name.to_owned()));
+                let target = format!("../tests/stories/{name}.txt");
+                named.push((number.to_owned(), name.clone(), target));
             }
         }
     }
@@ -132,21 +119,19 @@ fn stories() -> Vec<(String, String)> {
     named
 }
 
-/// The number that a test of this program begins with, its name, and the path of its file from `docs`.
+/// The numbers that names of tests begin with, each with the name and the path of its file from `docs`.
 fn tests() -> Vec<(String, String, String)> {
     let mut named = Vec::new();
-    for path in files("tests/tests/attacks", "rs") {
-        let text = fs::read_to_string(&path).unwrap();
-        let file = path.file_name().unwrap().to_str().unwrap();
-        for (_, rest) in text
-            .match_indices("#[test]\nfn ")
-            .map(|(at, m)| text.split_at(at + m.len()))
-        {
-            let name = rest.split_once('(').unwrap().0;
-            let number = name.split_once('_').unwrap().0.to_uppercase();
-            if is_number(&number) {
-                let target = format!("../tests/tests/attacks/{file}");
-                named.push((number, name.to_owned(), target));
+    for file in repository::tree().unwrap() {
+        let lines = file.text.lines().filter(|_| file.is_rust());
+        for line in lines {
+            let Some(rest) = line.trim_start().strip_prefix("fn ") else {
+                continue;
+            };
+            let end = rest.find(['(', '<']).unwrap_or(rest.len());
+            let name = &rest[..end];
+            for number in numbers(name) {
+                named.push((number, name.to_owned(), format!("../{}", file.path)));
             }
         }
     }
@@ -154,24 +139,18 @@ fn tests() -> Vec<(String, String, String)> {
     named
 }
 
+/// The attacks that a name begins with, alone or among other numbers: `a05_…`, `m14_a60_…`.
+fn numbers(name: &str) -> Vec<String> {
+    let words = name.split('_').map(str::to_uppercase);
+    let has_digit = |word: &String| word.ends_with(|c: char| c.is_ascii_digit());
+    let words = words.take_while(has_digit);
+    words.filter(|word| is_number(word)).collect()
+}
+
 /// `A` or `U` and two digits.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['A', 'U']).unwrap_or_default();
     digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_digit())
-}
-
-fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(directory)).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<_> = paths
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect();
-    paths.sort();
-    paths
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 #[test]
@@ -182,4 +161,6 @@ fn links_and_tests_are_found() {
     );
     assert!(has_test("fn one() {}", "one") && has_test("fn one<D>() {}", "one"));
     assert!(!has_test("fn one_more() {}", "one"));
+    assert_eq!(numbers("m14_a60_nothing_loads"), ["A60"]);
+    assert_eq!(numbers("a5_a_client_is_there"), [""; 0]);
 }

@@ -20,6 +20,7 @@ super::on_shipped_drivers! {
     who_is_connected_goes_on_and_others_wait_until_there_is_room
 }
 
+/// [L15]
 fn who_is_connected_goes_on_and_others_wait_until_there_is_room<D: Serve>() {
     if env::var_os(INSIDE).is_some() {
         return serve_until_the_parent_is_done::<D>();

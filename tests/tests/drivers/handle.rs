@@ -391,6 +391,7 @@ impl Hooks for AskAbout {
     }
 }
 
+/// [§6]
 fn an_answer_that_takes_five_seconds_delays_nobody_else<D: Serve>() {
     let (let_go, wait) = channel::<()>();
     let wait = std::sync::Mutex::new(wait);

@@ -231,6 +231,7 @@ fn connect_over_tls(address: SocketAddr, client_id: &str) -> TcpStream {
     stream
 }
 
+/// [P1]
 fn a12_every_layer_has_its_time<D: Serve>() {
     let listener = || Listener::tcp("127.0.0.1:0");
     let proxied = listener().proxied(loopback_proxies());

@@ -3,20 +3,26 @@
 
 mod busy;
 mod client;
+mod construction;
 mod flow;
 mod full;
 mod handle;
 mod inline;
+mod layered;
 mod listeners;
 mod load;
+mod logs;
 mod metrics;
 mod plugins;
 mod program;
 mod serve;
 mod shipped;
+mod sight;
 mod stop;
 mod subscriptions;
 mod sys;
+mod times;
+mod transports;
 
 /// A test of each of these functions for each driver.
 macro_rules! on_every_driver {

@@ -137,6 +137,7 @@ fn with_plugins<D: Serve>(diary: &Diary, plugins: &[(&'static str, Fault)]) -> B
     })
 }
 
+/// [L6] [PL3]
 fn pl2_l9_plugins_are_loaded_in_order_before_anybody_connects_and_unloaded_after_the_end<
     D: Serve,
 >() {
@@ -168,6 +169,7 @@ fn pl2_l9_plugins_are_loaded_in_order_before_anybody_connects_and_unloaded_after
     );
 }
 
+/// [L5]
 fn d1_the_hooks_of_plugins_come_after_those_of_the_builder<D: Serve>() {
     let diary = Diary::default();
     let builder = with_plugins::<D>(&diary, &[("plugin", Fault::Nothing)]);

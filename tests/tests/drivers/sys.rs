@@ -119,7 +119,10 @@ fn read_until(client: &mut Client, expected: &[(&str, &str)]) {
 fn every_topic_is_retained_and_says_what_clients_did<D: Serve>() {
     let served = served::<D>(Sys::new().interval(OFTEN));
     let mut writer = Client::connect(served.address, "writer");
-    drop(named(&served, "away", None));
+    let mut away = named(&served, "away", None);
+    away.disconnect();
+    // It is gone before others come, or more would have been there at a time.
+    assert_eq!(away.receive(), Received::Closed);
     writer.publish("t", b"payload", QoS::AtMostOnce, 0);
     let mut reader = Client::connect(served.address, "reader");
     assert_eq!(subscribe(&mut reader, &["$SYS/broker/#"]), [1]);

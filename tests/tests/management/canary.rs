@@ -1,4 +1,4 @@
-//! Canaries: what must not be told to anybody is looked for in all that is logged and answered.
+//! Canaries: what must not be told to anybody is looked for in all that is logged, answered, measured and published.
 
 use super::{Managed, PASSWORD, USER, web::Web};
 use crate::{
@@ -7,18 +7,22 @@ use crate::{
 };
 use sanderling_core::{
     config::Config,
-    packet::{ClientPacket, Connect, Properties, PropertiesBuf, Property, Version},
+    packet::{ClientPacket, Connect, Properties, PropertiesBuf, Property, QoS, Version},
     reason::ReasonCode,
 };
+use sanderling_prometheus::Prometheus;
+use sanderling_runtime::{Inline, InlineOptions};
+use sanderling_sys::Sys;
 use serde_json::json;
 use std::{
     io::{self, Write},
+    net::TcpListener,
     sync::{Arc, Mutex},
 };
 use tracing_subscriber::fmt::MakeWriter;
 
 #[test]
-fn m31_a57_no_secret_is_logged_or_answered() {
+fn m31_a57_no_secret_is_logged_answered_measured_or_published() {
     // One process has one log, so both drivers are watched by one test.
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
@@ -37,17 +41,31 @@ const CLIENT_PASSWORD: &str = "canary-of-a-client";
 const AUTH_DATA: &str = "canary-of-an-exchange";
 const WRONG_PASSWORD: &str = "canary-that-is-wrong";
 const WRONG_TOKEN: &str = "sanderling_canary-that-is-wrong";
+const METRICS_TOKEN: &str = "canary-of-metrics";
 
 fn sing<D: Serve>(log: &Log) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let metrics = listener.local_addr().unwrap();
+    let prometheus = Prometheus::on(listener).token(METRICS_TOKEN);
     let managed = Managed::start_with::<D>(
         |it| it,
         |builder| {
             let log = sanderling_runtime::Log::default();
-            builder.config(Config::compat()).hook(log)
+            let builder = builder.config(Config::compat()).hook(log);
+            builder.plugin(prometheus).plugin(Sys::new())
         },
     );
-    let _client = connect(&managed);
-    let mut told = String::new();
+    let mut topics = sys_topics(&managed);
+    let client = connect(&managed);
+    let mut told = published(&mut topics);
+    for web in [
+        Web::new(metrics),
+        Web::new(metrics).bearer(METRICS_TOKEN),
+        Web::new(metrics).bearer(WRONG_TOKEN),
+    ] {
+        told.push_str(&web.get("/metrics").body);
+    }
+    assert!(told.contains("mqtt_clients_connected_total"));
     for web in [
         managed.api(),
         managed.seed(),
@@ -57,6 +75,7 @@ fn sing<D: Serve>(log: &Log) {
     ] {
         told.push_str(&everything(&web));
     }
+    drop(client);
     managed.served.handle.stop();
     managed.served.join();
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
@@ -71,6 +90,7 @@ fn sing<D: Serve>(log: &Log) {
         AUTH_DATA,
         WRONG_PASSWORD,
         WRONG_TOKEN,
+        METRICS_TOKEN,
         PASSWORD,
         token,
     ];
@@ -85,6 +105,25 @@ fn sing<D: Serve>(log: &Log) {
         assert!(!told.contains(secret), "{secret} is told");
         assert!(!logged.contains(secret), "{secret} is logged");
     }
+}
+
+/// What the broker says of itself, to one inside the program.
+fn sys_topics(managed: &Managed) -> Inline {
+    let options = InlineOptions::new("reader");
+    let inline = pollster::block_on(managed.served.handle.inline(options)).unwrap();
+    pollster::block_on(inline.subscribe("$SYS/#", QoS::AtMostOnce)).unwrap();
+    inline
+}
+
+/// All of it, until it tells of the client.
+fn published(topics: &mut Inline) -> String {
+    let mut told = String::new();
+    while !told.contains("canary-client") {
+        let message = topics.recv().unwrap();
+        let payload = String::from_utf8_lossy(&message.payload);
+        told.push_str(&format!("{} {payload}\n", message.topic));
+    }
+    told
 }
 
 /// A client with a password, and one with enhanced authentication, which is refused.

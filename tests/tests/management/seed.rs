@@ -161,6 +161,7 @@ fn m04_one_client_is_found_or_not<D: Serve>() {
     assert_eq!(found["password"], "");
 }
 
+/// [D9]
 fn m05_m06_sessions_tell_their_state_and_counters<D: Serve>() {
     let managed = Managed::start_with::<D>(|it| it, |builder| builder.config(Config::compat()));
     let web = managed.seed();

@@ -14,6 +14,7 @@ super::on_shipped_drivers! {
     m10_messages_are_published_as_text_or_bytes
     m10_what_is_wrong_with_a_message_is_told
     m13_forms_may_be_multipart
+    a32_what_is_published_over_http_is_checked_like_any_publish
 }
 
 const WRONG_QOS: &str = "invalid Qos,only support qos0 | qos1 | qos2";
@@ -143,4 +144,40 @@ fn m13_forms_may_be_multipart<D: Serve>() {
         web.send("POST", "/publish", kind, "nothing").wrong(),
         WRONG_QOS
     );
+}
+
+/// Over both faces: what no client may publish, nobody publishes, retained or not. Nothing of it reaches anybody.
+fn a32_what_is_published_over_http_is_checked_like_any_publish<D: Serve>() {
+    let managed = Managed::start::<D>();
+    let (seed, api) = (managed.seed(), managed.api());
+    let mut watcher = Client::connect(managed.served.address, "watcher");
+    watcher.subscribe("#", QoS::AtMostOnce);
+    let (deep, long) = ("a/".repeat(200), "t".repeat(65_536));
+    for topic in ["", "#", "a/+", "a\0b", &deep, &long] {
+        let escaped: String = topic.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for retain in ["", "1"] {
+            let form = format!("qos=1&payload=x&retain={retain}&topic={escaped}");
+            let answer = seed.post_form("/publish", &form);
+            assert!(
+                answer.status != 200 || !answer.wrong().is_empty(),
+                "{topic:?}"
+            );
+            let message = json!({"topic": topic, "payload": "x", "retain": !retain.is_empty()});
+            let answer = api.post_json("/api/v1/publish", &message);
+            assert!((400..500).contains(&answer.status), "{topic:?}: {answer:?}");
+        }
+    }
+    for qos in [3, -1] {
+        let message = json!({"topic": "t", "payload": "x", "qos": qos});
+        let answer = api.post_json("/api/v1/publish", &message);
+        assert!((400..500).contains(&answer.status), "{qos}: {answer:?}");
+    }
+    let message = json!({"topic": "sound", "payload": "x"});
+    assert_eq!(api.post_json("/api/v1/publish", &message).status, 200);
+    match watcher.receive() {
+        Received::Publish { topic, .. } => assert_eq!(topic, "sound"),
+        other => panic!("the first that is delivered is sound, not {other:?}"),
+    }
+    let statistics = managed.served.handle.statistics().unwrap();
+    assert_eq!(statistics.retained_current, 0);
 }

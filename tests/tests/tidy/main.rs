@@ -6,6 +6,7 @@ mod files;
 mod layers;
 mod lints;
 mod purity;
+mod readme;
 mod source;
 
 /// Fails with all complaints, one a line.

@@ -1,39 +1,10 @@
 //! The files of the repository, and Rust source cut into words.
 
-use std::{fs, path::Path};
-
-/// Made by tools or installed, never committed.
-const NOT_OURS: &[&str] = &[
-    ".git",
-    ".venv",
-    "target",
-    "node_modules",
-    "artifacts",
-    "coverage",
-];
-
-/// A text file of the repository.
-pub(crate) struct Source {
-    /// From the root of the repository, with `/`.
-    pub(crate) path: String,
-    pub(crate) text: String,
-}
-
-impl Source {
-    pub(crate) fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
-    }
-}
+pub(crate) use sanderling_tests::repository::Source;
 
 /// All text files, in the order of their paths.
 pub(crate) fn tree() -> Vec<Source> {
-    let mut files = Vec::new();
-    gather(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
-        "",
-        &mut files,
-    );
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let files = sanderling_tests::repository::tree().expect("a readable repository");
     assert!(files.iter().any(|file| file.path == "core/src/lib.rs"));
     files
 }
@@ -44,26 +15,6 @@ pub(crate) fn rust_under(path: &str) -> Vec<Source> {
     files.retain(|file| file.is_rust() && file.path.starts_with(path));
     assert!(!files.is_empty(), "no Rust file is under {path}");
     files
-}
-
-fn gather(directory: &Path, prefix: &str, files: &mut Vec<Source>) {
-    for entry in fs::read_dir(directory).expect("a readable directory") {
-        let entry = entry.expect("a readable directory");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let kind = entry.file_type().expect("a known type of file");
-        if NOT_OURS.contains(&name.as_str()) {
-            continue;
-        } else if kind.is_dir() {
-            gather(&entry.path(), &format!("{prefix}{name}/"), files);
-        } else if kind.is_file()
-            && let Ok(text) = fs::read_to_string(entry.path())
-        {
-            files.push(Source {
-                path: format!("{prefix}{name}"),
-                text,
-            });
-        }
-    }
 }
 
 /// An identifier, `::`, or a single other character, with the number of its line.

@@ -1,6 +1,6 @@
 //! What is told beyond the seed.
 
-use super::{Measured, measured, persistent, scrape};
+use super::{Measured, get, measured, persistent, scrape};
 use crate::{
     client::{Client, Received},
     serve::Serve,
@@ -9,13 +9,14 @@ use sanderling_core::{
     broker::Link,
     config::Config,
     hooks::{Context, HookSet, Hooks, Question, Ruling, Verdict},
-    packet::{ClientPacket, Connect, QoS, Version},
+    packet::{ClientPacket, Connect, Properties, QoS, Version, Will},
     reason::ReasonCode,
     stats::Durations,
+    topic::TopicName,
 };
 use sanderling_prometheus::{Kind, families};
 use sanderling_runtime::{Answerer, Reply};
-use sanderling_tests::exposition::Sample;
+use sanderling_tests::exposition::{Sample, Scrape};
 use std::sync::mpsc::{Sender, channel};
 
 crate::on_shipped_drivers! {
@@ -23,6 +24,7 @@ crate::on_shipped_drivers! {
     p10_refused_connects_are_told_by_reason_and_how_long_they_took
     p23_lost_messages_are_told_by_cause
     t1_connections_are_told_by_the_name_of_their_listener
+    a56_no_name_from_the_wire_becomes_a_label
 }
 
 fn every_family_is_told_and_nothing_else<D: Serve>() {
@@ -219,4 +221,87 @@ fn scrape_of(measured: &mut Measured, witness: &mut Client, listener: &str) -> f
     scrape
         .value("sanderling_listener_connections", &[("listener", listener)])
         .unwrap()
+}
+
+/// Names that would end a label, a line or a sample, and begin a forged one. Nothing of what their owners do adds a line.
+fn a56_no_name_from_the_wire_becomes_a_label<D: Serve>() {
+    const NAME: &str = "canary\"} 1\nforged_total{name=\"\\canary";
+    let config = Config {
+        queue_qos0: false,
+        ..Config::default()
+    };
+    let mut measured = measured::<D>(|builder| builder.config(config).hook(RefuseUser));
+    let mut witness = measured.connect("witness");
+    let before = lines(&measured.scrape(&mut witness));
+    let connect = |username| Connect {
+        username,
+        will: Some(Will {
+            topic: TopicName::parse(NAME).unwrap(),
+            payload: NAME.as_bytes(),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            properties: Properties::EMPTY,
+        }),
+        ..persistent(NAME)
+    };
+    let open = |username| {
+        let mut client = Client::open(measured.served.address, Version::V311);
+        client.send(&ClientPacket::Connect(Box::new(connect(username))));
+        let reason = client.receive();
+        (client, reason)
+    };
+    let (_, refused) = open(Some(NAME));
+    assert_eq!(refused, Received::ConnAck(ReasonCode::NOT_AUTHORIZED));
+    let (mut client, accepted) = open(None);
+    assert_eq!(accepted, Received::ConnAck(ReasonCode::SUCCESS));
+    client.subscribe(NAME, QoS::AtMostOnce);
+    client.publish(NAME, NAME.as_bytes(), QoS::AtMostOnce, 0);
+    assert_eq!(client.receive_payload(), NAME.as_bytes());
+    // Away, it loses its own will, which is retained, and what is sent to it.
+    drop(client);
+    while measured
+        .served
+        .handle
+        .client(NAME)
+        .unwrap()
+        .unwrap()
+        .is_connected
+    {}
+    witness.publish(NAME, b"lost", QoS::AtMostOnce, 0);
+    let scrape = measured.scrape(&mut witness);
+    let dropped = [("cause", "away")];
+    assert_eq!(
+        scrape.value("sanderling_messages_dropped_total", &dropped),
+        Some(2.0)
+    );
+    assert_eq!(lines(&scrape), before);
+    let text = get(measured.metrics, "GET /metrics", "");
+    assert!(
+        !text.contains("canary") && !text.contains("forged"),
+        "{text}"
+    );
+}
+
+/// Refuses whoever has a user name.
+struct RefuseUser;
+
+impl Hooks for RefuseUser {
+    fn wants(&self) -> HookSet {
+        HookSet::CONNECT
+    }
+
+    fn connect(&mut self, _: &Link, connect: &Connect<'_>, _: &mut Context<'_>) -> Ruling {
+        match connect.username {
+            Some(_) => Ruling::Refuse(ReasonCode::NOT_AUTHORIZED),
+            None => Ruling::Permit,
+        }
+    }
+}
+
+/// Names and labels of all samples.
+fn lines(scrape: &Scrape) -> Vec<String> {
+    let samples = scrape.families.values().flat_map(|family| &family.samples);
+    samples
+        .map(|sample| format!("{} {:?}", sample.name, sample.labels))
+        .collect()
 }
