@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn an_unknown_step_is_answered_with_the_known_ones() {
         let complaint = named(&["format", "formt"]).unwrap_err();
-        assert!(complaint.contains("\"formt\"") && complaint.contains("clippy, docs"));
+        assert!(complaint.contains("\"formt\"") && complaint.contains("clippy, features"));
     }
 
     #[test]
