@@ -149,6 +149,15 @@ mod tests {
     }
 
     #[test]
+    fn every_bug_has_its_place() {
+        for bug in BUGS {
+            let path = run::root().join("core/src").join(bug.file);
+            let text = fs::read_to_string(path).unwrap();
+            assert!(spoil(bug, &text).is_ok(), "{:?}", spoil(bug, &text));
+        }
+    }
+
+    #[test]
     fn names_are_not_used_twice() {
         for (number, bug) in BUGS.iter().enumerate() {
             assert!(

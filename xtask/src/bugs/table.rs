@@ -121,8 +121,9 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "queue-loses-the-oldest",
         "session/queue.rs",
-        "        if !self.qos0.is_empty() {\n            self.pop_qos0()",
-        "        if !self.qos0.is_empty() && self.acknowledged.is_empty() {\n            self.pop_qos0()",
+        "let (_, queued) = match lists.qos0.pop_front() {",
+        "let spared = !lists.acknowledged.is_empty();
+        let (_, queued) = match if spared { None } else { lists.qos0.pop_front() } {",
     ),
     bug(
         "stall-after-puback",
@@ -181,8 +182,8 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "expired-retained-replayed",
         "retained.rs",
-        "if entry.message.is_expired(now) {",
-        "if entry.message.is_expired(now) && replay.granted == QoS::ExactlyOnce {",
+        "if message.is_expired(now) {",
+        "if message.is_expired(now) && replay.granted == QoS::ExactlyOnce {",
     ),
     bug(
         "will-lost-at-takeover",
@@ -229,8 +230,8 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "keep-alive-too-strict",
         "broker/connect.rs",
-        "u64::from(keep_alive_s) * 1500",
-        "u64::from(keep_alive_s) * 1000",
+        "u32::from(keep_alive_s) * 1500",
+        "u32::from(keep_alive_s) * 1000",
     ),
     bug(
         "expiry-not-counted-down",
