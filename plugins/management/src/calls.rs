@@ -7,8 +7,11 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long all calls of one request may take together.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// What is looked at in one turn, at most: sessions, subscriptions or messages.
-pub(crate) const PIECE: usize = 256;
+/// What is looked at in one turn, at most: sessions, subscriptions or messages. Each turn for a request wakes two threads,
+/// which costs the broker more than to pass over so many.
+pub(crate) const PIECE: usize = 2048;
+/// Rows that are made in one turn, at most; each costs far more than to be passed over.
+pub(crate) const ROWS: usize = 256;
 /// Pieces that are looked at for one page; after that the page is shorter than it could be.
 const PIECES_MAX: usize = 128;
 
@@ -73,7 +76,7 @@ impl Calls {
     }
 
     /// Looks at one piece after the other until there are `limit` rows, `stop` says so, or enough was looked at. `piece`
-    /// is given the place to begin and how many rows are still wanted, never more than [`PIECE`].
+    /// is given the place to begin and how many rows are still wanted, never more than [`ROWS`].
     pub(crate) async fn walk<K: Clone + Send + 'static, T: Send + 'static>(
         &self,
         from: K,
@@ -87,7 +90,7 @@ impl Calls {
             let Some(from) = next.take() else {
                 break;
             };
-            let (piece, wanted) = (piece.clone(), PIECE.min(limit - rows.len()));
+            let (piece, wanted) = (piece.clone(), ROWS.min(limit - rows.len()));
             let some = self.look(move |view| piece(view, from, wanted)).await?;
             rows.extend(some.rows);
             next = some.next;

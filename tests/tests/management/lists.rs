@@ -93,7 +93,7 @@ fn m29_pages_of_one_client_with_many_subscriptions<D: Serve>() {
     let web = managed.api();
     let _client = Client::connect(managed.served.address, "many");
     let _other = Client::connect(managed.served.address, "none");
-    let filters: BTreeSet<_> = (0..1500).map(|number| format!("f/{number}")).collect();
+    let filters: BTreeSet<_> = (0..3000).map(|number| format!("f/{number}")).collect();
     let new = |filter: &String| NewSubscription::new(filter.as_str(), QoS::AtMostOnce);
     let store = managed.served.handle.subscriptions();
     store
@@ -109,14 +109,14 @@ fn m29_pages_of_one_client_with_many_subscriptions<D: Serve>() {
     }
     // Few match, and all are looked at.
     assert_eq!(
-        all(&web, "/api/v1/subscriptions?matches=f%2F1499", 10).len(),
+        all(&web, "/api/v1/subscriptions?matches=f%2F2999", 10).len(),
         1
     );
     let seed = managed
         .seed()
-        .get("/subscriptions/many?page=3&page_size=700")
+        .get("/subscriptions/many?page=5&page_size=700")
         .data();
-    assert_eq!(seed.as_array().unwrap().len(), 100);
+    assert_eq!(seed.as_array().unwrap().len(), 200);
 }
 
 fn m29_what_is_beyond_the_end_is_empty<D: Serve>() {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    calls::{Calls, PIECE, Piece, Trouble},
+    calls::{Calls, Piece, ROWS, Trouble},
     shared::State,
 };
 use axum::{Json, extract::State as Extract, http::StatusCode};
@@ -134,7 +134,7 @@ pub(super) async fn remove_matching(
 fn topics(view: View<'_>, after: Option<Box<str>>, filter: &Filter) -> Piece<Box<str>, String> {
     let messages = view.retained_after(after.as_deref());
     let placed = messages.map(|message| (message.topic.into(), message.topic));
-    Piece::of(placed, PIECE, |topic| {
+    Piece::of(placed, ROWS, |topic| {
         is_wanted(Some(filter), topic).then(|| topic.to_owned())
     })
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    calls::PIECE,
+    calls::ROWS,
     roll::{CameBy, Member},
     shared::{Shared, State},
     stamp::stamp,
@@ -60,7 +60,7 @@ pub(super) async fn list(
     let calls = shared.calls();
     let (members, total) = shared.roll.page(request.skip(), request.count());
     let mut clients = Vec::new();
-    for some in members.chunks(PIECE) {
+    for some in members.chunks(ROWS) {
         let (some, show) = (some.to_vec(), shared.show_passwords);
         let found = calls.look(move |view| {
             let found = some.into_iter().filter_map(|member| {

@@ -5,7 +5,7 @@ use super::{
     envelope::{self, Envelope, Failure, NOT_FOUND},
     page::{Page, PageRequest},
 };
-use crate::{calls::PIECE, shared::State};
+use crate::{calls::ROWS, shared::State};
 use axum::{
     Json,
     extract::{Path, State as Extract},
@@ -47,7 +47,7 @@ pub(super) async fn list(
     let calls = shared.calls();
     let (members, total) = shared.roll.page(request.skip(), request.count());
     let mut sessions = Vec::new();
-    for some in members.chunks(PIECE) {
+    for some in members.chunks(ROWS) {
         let some = some.to_vec();
         let found = calls.look(move |view| {
             let found = some.into_iter();

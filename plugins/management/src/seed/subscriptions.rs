@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     access::Caller,
-    calls::{PIECE, Piece},
+    calls::{Piece, ROWS},
     shared::State,
     stamp::stamp,
 };
@@ -72,7 +72,7 @@ fn piece<'a>(
     client_id: &str,
 ) -> Piece<Box<str>, Subscription> {
     let placed = subscriptions.map(|one| (one.filter.into(), one));
-    Piece::of(placed, PIECE, |one| {
+    Piece::of(placed, ROWS, |one| {
         Some(Subscription {
             client_id: client_id.into(),
             qos: one.options.qos as u8,
