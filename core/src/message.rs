@@ -142,8 +142,8 @@ impl<'a> Incoming<'a> {
             text: [self.topic.as_bytes(), &self.properties, payload]
                 .concat()
                 .into(),
-            topic_bytes: u16::try_from(self.topic.len()).expect("a topic name of a packet"),
-            properties_bytes: u32::try_from(self.properties.len()).expect("those of a packet"),
+            topic_bytes: u16::try_from(self.topic.len()).expect("the length was checked"),
+            properties_bytes: u32::try_from(self.properties.len()).expect("the length was checked"),
             shared_payload,
             expires: self.expires.unwrap_or(Instant::FAR_FUTURE),
             qos: self.qos,

@@ -9,6 +9,9 @@
 //! A turn is counted when a thread of the broker goes to sleep: it wakes for events, handles them, and sleeps again. The
 //! thread that speaks HTTP is no part of the broker and is shown beside it.
 
+mod figures;
+
+use figures::{median, raise_limit};
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
@@ -76,17 +79,6 @@ fn main() -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
-}
-
-/// A descriptor for each client.
-fn raise_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    setrlimit(Resource::Nofile, raised).expect("more open files");
 }
 
 struct Broker {
@@ -260,6 +252,7 @@ fn run(broker: &Broker, load: &Load, with_calls: bool) -> Run {
     let (before, calls, begin) = (broker.usage(), load.calls.load(Relaxed), Instant::now());
     thread::sleep(RUN);
     let after = broker.usage();
+    load.is_calling.store(false, Relaxed);
     Run {
         usage: Usage {
             broker_ns: after.broker_ns - before.broker_ns,
@@ -292,10 +285,4 @@ impl Run {
         );
         self
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -1,4 +1,5 @@
-//! What the hot paths cost in instructions, allocations and bytes kept, against a committed table, `bench/budgets/budgets.txt`.
+//! What the hot paths cost in instructions, allocations and bytes kept, against a committed table,
+//! `bench/budgets/budgets.txt`.
 //!
 //! Every case runs in a process of its own under Valgrind's callgrind, which counts while one function runs and at no
 //! other time. Such counts hardly depend on the machine, so they say at once what a change costs. `cargo xtask budgets`

@@ -328,9 +328,10 @@ impl Broker {
             successor: None,
         };
         self.set_phase(conn, Phase::Live(live));
-        let silence_max = Duration::from_millis(u64::from(silence_max_ms));
-        let timer = (!silence_max.is_zero())
-            .then(|| (self.state).set_timer(now + silence_max, Due::KeepAlive(conn)));
+        let timer = (silence_max_ms > 0).then(|| {
+            let at = now + Duration::from_millis(u64::from(silence_max_ms));
+            self.state.set_timer(at, Due::KeepAlive(conn))
+        });
         if let Some(connection) = self.state.connections.get_mut(conn) {
             let connect_deadline = core::mem::replace(&mut connection.timer, timer);
             self.state.cancel_timer(connect_deadline);

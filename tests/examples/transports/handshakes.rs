@@ -9,7 +9,7 @@ use crate::{
     DRIVERS,
     broker::{Broker, Transport},
     client::{Address, full_handshakes},
-    median,
+    figures::median,
 };
 use sanderling_tests::peer::{Below, Cut, Link};
 use socket2::Socket;

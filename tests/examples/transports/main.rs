@@ -11,9 +11,12 @@
 
 mod broker;
 mod client;
+#[path = "../figures/mod.rs"]
+mod figures;
 mod handshakes;
 mod memory;
 
+use figures::raise_limit;
 use std::{env, process::ExitCode};
 
 /// Both drivers, as the command names them.
@@ -34,21 +37,4 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// A descriptor for each connection.
-fn raise_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    setrlimit(Resource::Nofile, raised).expect("more open files");
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
