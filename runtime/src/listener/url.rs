@@ -61,7 +61,8 @@ impl Listener {
     /// The path is that of WebSocket, or the file of the Unix socket. The rest are parameters: `name`, `cert`, `key`,
     /// `client-ca`, `client-cert`, `crl`, `username`, `tls-min`, `path`, `origin`, `proxy`, `anonymous`, `mode`,
     /// `connections-max`, `packet-bytes-max`, `keep-alive-max`, `receive-maximum`, `topic-alias-maximum`, `inflight-max`,
-    /// `proxy-deadline`, `tls-deadline`, `upgrade-deadline`, `connect-deadline`. Those of files, paths, origins and proxies may be repeated.
+    /// `proxy-deadline`, `tls-deadline`, `upgrade-deadline`, `connect-deadline`. Those of files, paths, origins and proxies
+    /// may be repeated.
     ///
     /// # Errors
     /// What is not understood, and what would be.
