@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! cargo build --release -p sanderling
-//! cargo run -p sanderling-tests --example management_cost -- [mio|tokio]
+//! cargo run -p sanderling-tests --example management_cost -- [mio|tokio [PATH...]]
 //! ```
+//!
+//! Without paths those of a page that shows the broker are called, one after the other.
 //!
 //! A turn is counted when a thread of the broker goes to sleep: it wakes for events, handles them, and sleeps again. The
 //! thread that speaks HTTP is no part of the broker and is shown beside it.
@@ -37,7 +39,7 @@ const RISE_MAX: f64 = 0.10;
 /// The name of the thread that speaks HTTP.
 const HTTP: &str = "management";
 
-/// What is called, one after the other.
+/// What is called unless something else is named.
 const PATHS: [&str; 7] = [
     "/api/v1/clients",
     "/api/v1/sessions",
@@ -55,7 +57,14 @@ fn main() -> ExitCode {
     let _idle: Vec<_> = (0..IDLE)
         .map(|n| connect(broker.mqtt, &format!("idle-{n}")))
         .collect();
-    let load = Load::start(&broker);
+    let paths: Vec<_> = env::args().skip(2).collect();
+    let load = Load::start(
+        &broker,
+        match paths.is_empty() {
+            true => PATHS.map(ToOwned::to_owned).to_vec(),
+            false => paths,
+        },
+    );
     run(&broker, &load, false);
     println!("{driver}: {IDLE} idle clients, {MESSAGES_PER_SECOND} messages a second");
     println!("calls/s  turns/s  CPU of a turn  CPU of the broker  of the HTTP thread");
@@ -178,7 +187,7 @@ struct Load {
 }
 
 impl Load {
-    fn start(broker: &Broker) -> Self {
+    fn start(broker: &Broker, paths: Vec<String>) -> Self {
         let mut subscriber = connect(broker.mqtt, "subscriber");
         subscriber
             .write_all(b"\x82\x09\x00\x01\x00\x04load\x00")
@@ -204,7 +213,7 @@ impl Load {
         let (calls, is_calling) = (Arc::clone(&load.calls), Arc::clone(&load.is_calling));
         let (web, token) = (broker.web, broker.token.clone());
         thread::spawn(move || {
-            let mut paths = PATHS.iter().cycle();
+            let mut paths = paths.iter().cycle();
             every(CALLS_PER_SECOND, || {
                 if is_calling.load(Relaxed) {
                     call(web, &token, paths.next().expect("they begin again"));

@@ -293,28 +293,19 @@ impl State {
     }
 
     /// The sessions with a subscription to exactly this filter.
-    pub(super) fn members_of(&self, filter: TopicFilter<'_>, mut found: impl FnMut(u32)) {
-        let members = match filter.shared() {
+    pub(super) fn members_of(&self, filter: TopicFilter<'_>) -> &[Member] {
+        match filter.shared() {
             Some(_) => self.groups.members_of(filter.as_str()),
             None => self.routes.index().members(filter.path()),
-        };
-        let sessions = members.iter().map(|member| member.session);
-        sessions
-            .filter(|session| session & GROUP == 0)
-            .for_each(&mut found);
+        }
     }
 
-    /// The sessions with a subscription that matches, some of them more than once.
-    pub(super) fn sessions_for(&self, topic: &str, mut found: impl FnMut(u32)) {
+    /// The members of each filter that matches, and of each group of such a filter. Among the first are groups.
+    pub(super) fn members_for(&self, topic: &str, mut found: impl FnMut(&[Member])) {
         self.routes.index().for_each_match(topic, |members| {
-            for member in members {
-                if member.session & GROUP == 0 {
-                    found(member.session);
-                } else {
-                    let members = self.groups.members(member.session).iter();
-                    members.for_each(|member| found(member.session));
-                }
-            }
+            found(members);
+            let groups = members.iter().filter(|member| member.session & GROUP != 0);
+            groups.for_each(|group| found(self.groups.members(group.session)));
         });
     }
 

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 super::on_shipped_drivers! {
     m29_pages_miss_nothing_and_repeat_nothing
     m29_pages_of_one_client_with_many_subscriptions
+    m29_few_subscriptions_are_found_among_many_sessions
     m29_what_is_beyond_the_end_is_empty
     m29_filters_in_use_are_listed_single_ones_first
 }
@@ -117,6 +118,45 @@ fn m29_pages_of_one_client_with_many_subscriptions<D: Serve>() {
         .get("/subscriptions/many?page=5&page_size=700")
         .data();
     assert_eq!(seed.as_array().unwrap().len(), 200);
+}
+
+/// More than one turn looks at, so that few are found by the index and many by a walk.
+fn m29_few_subscriptions_are_found_among_many_sessions<D: Serve>() {
+    let managed = Managed::start::<D>();
+    let web = managed.api();
+    let names: Vec<_> = (0..2200).map(|number| format!("c{number}")).collect();
+    let connect = |name: &String| Client::connect(managed.served.address, name);
+    let _clients: Vec<_> = names.iter().map(connect).collect();
+    let store = managed.served.handle.subscriptions();
+    for (number, name) in names.iter().enumerate() {
+        let mut filters = vec!["all/+"];
+        filters.extend(match number % 500 {
+            7 => &["few/x", "few/+", "few/#"][..],
+            8 => &["$share/g/few/x"],
+            _ => &[],
+        });
+        let new = |filter: &str| NewSubscription::new(filter, QoS::AtMostOnce);
+        let new = filters.into_iter().map(new).collect();
+        store.subscribe(name, new).unwrap();
+    }
+    for limit in [1, 4, 1000] {
+        let found = |query: &str| all(&web, &format!("/api/v1/subscriptions?{query}"), limit);
+        let few = found("matches=few%2Fx");
+        let pairs: BTreeSet<_> = few
+            .iter()
+            .map(|one| (one["client_id"].to_string(), one["filter"].to_string()))
+            .collect();
+        assert_eq!((few.len(), pairs.len()), (5 * 3 + 5, 20));
+        assert_eq!(set_of(&found("filter=few%2F%2B"), "client_id").len(), 5);
+        let shared = found("filter=%24share%2Fg%2Ffew%2Fx");
+        assert_eq!(set_of(&shared, "client_id").len(), 5);
+        assert_eq!(found("matches=few%2Fx&filter=all%2F%2B").len(), 0);
+        assert_eq!(found("matches=nothing").len(), 0);
+    }
+    let many = all(&web, "/api/v1/subscriptions?matches=all%2Fy", 1000);
+    assert_eq!(set_of(&many, "client_id").len(), 2200);
+    let many = all(&web, "/api/v1/subscriptions?filter=all%2F%2B", 1000);
+    assert_eq!(set_of(&many, "client_id").len(), 2200);
 }
 
 fn m29_what_is_beyond_the_end_is_empty<D: Serve>() {

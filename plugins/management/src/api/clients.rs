@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::Caller,
     shared::{Shared, State},
-    stamp::stamp,
+    stamp::Stamp,
 };
 use axum::{Json, extract::State as Extract, http::StatusCode};
 use sanderling_core::{
@@ -19,6 +19,7 @@ use sanderling_core::{
     reason::ReasonCode,
 };
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use tracing::info;
 use utoipa::{IntoParams, ToSchema};
 
@@ -34,7 +35,8 @@ pub(super) struct Client {
     listener: Option<String>,
     /// Where it came from, unless that was a Unix socket.
     #[serde(skip_serializing_if = "Option::is_none")]
-    remote_address: Option<String>,
+    #[schema(value_type = Option<String>)]
+    remote_address: Option<SocketAddr>,
     /// Whether a proxy gave that address.
     announced_by_proxy: bool,
     /// Whether it proved who it is by a certificate.
@@ -42,8 +44,8 @@ pub(super) struct Client {
     clean_start: bool,
     /// Seconds; 0 for none.
     keep_alive_s: u16,
-    #[schema(format = DateTime)]
-    connected_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    connected_at: Stamp,
     /// Bytes sent to it that the network has not taken yet.
     outbound_bytes: u32,
 }
@@ -233,12 +235,12 @@ impl Client {
             username: session.username().map(Into::into),
             protocol_version: session.version().into(),
             listener: listener.map(|name| name.to_string()),
-            remote_address: link.remote.map(|remote| remote.to_string()),
+            remote_address: link.remote,
             announced_by_proxy: link.is_announced,
             has_certificate: link.identity.is_some(),
             clean_start: session.clean_start(),
             keep_alive_s: session.keep_alive_s(),
-            connected_at: stamp(session.connected_at()?),
+            connected_at: Stamp(session.connected_at()?),
             outbound_bytes: view.outbound_bytes(conn).unwrap_or(0),
         })
     }

@@ -11,7 +11,7 @@ use crate::{
     access::Caller,
     calls::Piece,
     shared::{Shared, State},
-    stamp::stamp,
+    stamp::Stamp,
 };
 use axum::{Json, extract::State as Extract, http::StatusCode};
 use sanderling_core::broker::{Answer, Command, SessionView, View};
@@ -32,14 +32,14 @@ pub(super) struct Session {
     /// Seconds that it outlives its connection; missing if for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_after_s: Option<u32>,
-    #[schema(format = DateTime)]
-    created_at: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Stamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    connected_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    connected_at: Option<Stamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    disconnected_at: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    disconnected_at: Option<Stamp>,
     subscriptions: usize,
     /// Messages that wait for it.
     queue_messages: usize,
@@ -183,9 +183,9 @@ impl Session {
             protocol_version: session.version().into(),
             clean_start: session.clean_start(),
             expires_after_s: (expiry_s != u32::MAX).then_some(expiry_s),
-            created_at: stamp(session.created_at()),
-            connected_at: session.connected_at().map(stamp),
-            disconnected_at: session.disconnected_at().map(stamp),
+            created_at: Stamp(session.created_at()),
+            connected_at: session.connected_at().map(Stamp),
+            disconnected_at: session.disconnected_at().map(Stamp),
             subscriptions: session.subscriptions().len(),
             queue_messages: session.queue_len(),
             queue_bytes: session.queue_bytes(),

@@ -10,11 +10,11 @@ use crate::{
     access::Caller,
     calls::{PIECE, Piece},
     shared::State,
-    stamp::stamp,
+    stamp::Stamp,
 };
 use axum::{Json, extract::State as Extract, http::StatusCode};
 use sanderling_core::{
-    broker::{Answer, Command, Filters, NewSubscription, SubscriptionView, View},
+    broker::{Answer, Command, Filters, NewSubscription, SessionView, SubscriptionView, View},
     packet::{RetainHandling, SubscribeOptions},
     reason::ReasonCode,
     topic,
@@ -35,8 +35,8 @@ pub(super) struct Subscription {
     /// 0 for none.
     identifier: u32,
     /// When it was made or replaced last.
-    #[schema(format = DateTime)]
-    at: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Stamp,
 }
 
 /// Which subscriptions are wanted.
@@ -149,7 +149,7 @@ fn piece_of_all(
 ) -> Piece<Cursor, Subscription> {
     let mut looked_at = 0;
     let mut rows = Vec::new();
-    for (number, session) in view.sessions_from(from.session) {
+    for (number, session) in wanted.sessions(view, from.session) {
         let mut after = from.after.clone().filter(|_| number == from.session);
         for one in session.subscriptions_after(after.clone().as_deref()) {
             if rows.len() >= room || looked_at >= PIECE {
@@ -177,6 +177,24 @@ fn piece_of_all(
 }
 
 impl Wanted {
+    /// The sessions that may have such subscriptions, from a number on: as few as can be told without a look at them.
+    fn sessions<'a>(
+        &self,
+        view: View<'a>,
+        from: u32,
+    ) -> Box<dyn Iterator<Item = (u32, SessionView<'a>)> + 'a> {
+        let filter = self.filter.as_ref();
+        let topic = self.matches.as_ref();
+        let of_filter = filter.and_then(|Filter(one)| view.few_subscribers(one, from, PIECE));
+        if let Some(those) = of_filter {
+            return Box::new(those);
+        }
+        match topic.and_then(|Topic(topic)| view.few_matching(topic, from, PIECE)) {
+            Some(those) => Box::new(those),
+            None => Box::new(view.sessions_from(from)),
+        }
+    }
+
     fn row(&self, client_id: &str, one: SubscriptionView<'_>) -> Option<Subscription> {
         let filter = self.filter.as_ref();
         let topic = self.matches.as_ref();
@@ -189,7 +207,7 @@ impl Wanted {
             no_local: one.options.no_local,
             retain_as_published: one.options.retain_as_published,
             identifier: one.identifier,
-            at: stamp(one.at),
+            at: Stamp(one.at),
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     calls::ROWS,
     roll::{CameBy, Member},
     shared::{Shared, State},
-    stamp::stamp,
+    stamp::Stamp,
 };
 use axum::{
     Json,
@@ -37,8 +37,8 @@ pub(super) struct Client {
     will: Will,
     remote_addr: String,
     local_addr: String,
-    connected_at: String,
-    disconnected_at: String,
+    connected_at: Stamp,
+    disconnected_at: Stamp,
 }
 
 #[derive(Default, Serialize)]
@@ -162,6 +162,6 @@ impl Will {
 }
 
 /// What has not happened was in 1970.
-pub(super) fn or_epoch(at: Option<WallClock>) -> String {
-    stamp(at.unwrap_or(WallClock(0)))
+pub(super) fn or_epoch(at: Option<WallClock>) -> Stamp {
+    Stamp(at.unwrap_or(WallClock(0)))
 }

@@ -5,7 +5,7 @@ use super::{
     envelope::{self, Envelope, Failure, NOT_FOUND},
     page::{Page, PageRequest},
 };
-use crate::{calls::ROWS, shared::State};
+use crate::{calls::ROWS, shared::State, stamp::Stamp};
 use axum::{
     Json,
     extract::{Path, State as Extract},
@@ -36,8 +36,8 @@ pub(super) struct Session {
     qos1_msg_delivered_total: u64,
     qos2_msg_delivered_total: u64,
     msg_delivered_total: u64,
-    connected_at: String,
-    disconnected_at: String,
+    connected_at: Stamp,
+    disconnected_at: Stamp,
 }
 
 pub(super) async fn list(

@@ -10,7 +10,7 @@ use crate::{
     access::Caller,
     calls::{Piece, ROWS},
     shared::State,
-    stamp::stamp,
+    stamp::Stamp,
 };
 use axum::{
     Json,
@@ -30,7 +30,7 @@ pub(super) struct Subscription {
     client_id: String,
     qos: u8,
     name: String,
-    at: String,
+    at: Stamp,
 }
 
 /// The answer has no pager. A client that is not known has none.
@@ -77,7 +77,7 @@ fn piece<'a>(
             client_id: client_id.into(),
             qos: one.options.qos as u8,
             name: one.filter.into(),
-            at: stamp(one.at),
+            at: Stamp(one.at),
         })
     })
 }

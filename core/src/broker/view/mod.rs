@@ -1,18 +1,21 @@
 //! Looking at a broker without changing it.
 
+mod subscriptions;
+
+pub use subscriptions::SubscriptionView;
+
 use super::{Link, state::State};
 use crate::{
     config::Config,
     connection::Connection,
     id::ConnId,
     message::Message,
-    packet::{ClientPacket, Connect, PacketId, Properties, QoS, SubscribeOptions, Version},
-    session::{Queued, Session, Subscription},
+    packet::{ClientPacket, Connect, PacketId, Properties, QoS, Version},
+    session::{Queued, Session},
     stats::{SessionStatistics, Statistics},
     time::{Instant, WallClock},
-    topic::{self, TopicFilter},
 };
-use alloc::{string::String, vec::Vec};
+use subscriptions::subscription_view;
 
 /// Read-only access to a broker. Whoever looks at many things does it in pieces: a view is had within a turn, and
 /// everybody waits meanwhile.
@@ -107,68 +110,6 @@ impl<'a> View<'a> {
             now: self.state.now,
             origin: self.state.wall_at(Instant::ORIGIN),
         }
-    }
-
-    // Subscriptions
-
-    /// The sessions with a subscription to exactly this filter, each with its options.
-    pub fn subscribers(self, filter: &str) -> Vec<(&'a str, SubscriptionView<'a>)> {
-        let Ok(parsed) = TopicFilter::parse(filter) else {
-            return Vec::new();
-        };
-        let mut numbers = Vec::new();
-        self.state
-            .members_of(parsed, |session| numbers.push(session));
-        let found = numbers.into_iter().filter_map(|number| {
-            let session = self.state.sessions.get(number);
-            let (filter, subscription) = session.subscriptions.get(filter)?;
-            let view = subscription_view(filter, subscription, self.state.wall_at(Instant::ORIGIN));
-            Some((&*session.client_id, view))
-        });
-        found.collect()
-    }
-
-    /// The sessions with subscriptions that match this topic, each with all that do.
-    pub fn subscriptions_to(self, topic: &str) -> Vec<(&'a str, Vec<SubscriptionView<'a>>)> {
-        let mut numbers = Vec::new();
-        self.state
-            .sessions_for(topic, |session| numbers.push(session));
-        numbers.sort_unstable();
-        numbers.dedup();
-        let found = numbers.into_iter().map(|number| {
-            let session = self.session_at(number);
-            let matching = session
-                .subscriptions()
-                .filter(|one| topic::matches(path_of(one.filter), topic))
-                .collect();
-            (session.client_id(), matching)
-        });
-        found.collect()
-    }
-
-    /// The filters that sessions subscribe to by themselves, with numbers from `from` on, each with its number and how many
-    /// subscribe. A filter keeps its number as long as somebody does, so a walk in pieces misses none that is there all
-    /// the time.
-    pub fn filters_from(self, from: u32) -> impl Iterator<Item = (u32, String, usize)> {
-        self.state.routes.index().filters_from(from)
-    }
-
-    /// The shared subscriptions after the one to `after`, in the order of their filters, each with how many share it.
-    pub fn shared_after(self, after: Option<&str>) -> impl Iterator<Item = (&'a str, usize)> {
-        self.state.groups.after(after)
-    }
-
-    /// The subscriptions that wait for the first session of this client identifier, in the order of their filters, after
-    /// the one to `after`.
-    pub fn reserved_after(
-        self,
-        client_id: &str,
-        after: Option<&str>,
-    ) -> impl Iterator<Item = SubscriptionView<'a>> {
-        let origin = self.state.wall_at(Instant::ORIGIN);
-        let of_client = self.state.reserved.get(client_id).into_iter();
-        let waiting = of_client.flat_map(move |all| all.after(after));
-        waiting.map(move |(filter, one)| subscription_view(filter, one, origin))
     }
 
     // Retained messages
@@ -392,38 +333,6 @@ impl<'a> SessionView<'a> {
         }
         statistics
     }
-}
-
-/// One subscription.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct SubscriptionView<'a> {
-    /// The filter as the client wrote it.
-    pub filter: &'a str,
-    /// What it asked for; the QoS is the one granted.
-    pub options: SubscribeOptions,
-    /// The subscription identifier; 0 for none.
-    pub identifier: u32,
-    /// When it was made or replaced last.
-    pub at: WallClock,
-}
-
-fn subscription_view<'a>(
-    filter: &'a str,
-    subscription: &Subscription,
-    origin: WallClock,
-) -> SubscriptionView<'a> {
-    let millis = u64::from(subscription.since_s) * 1000;
-    SubscriptionView {
-        filter,
-        options: subscription.options,
-        identifier: subscription.identifier,
-        at: WallClock(origin.0.saturating_add(millis)),
-    }
-}
-
-/// The filter without what makes it a shared one.
-fn path_of(filter: &str) -> &str {
-    TopicFilter::parse(filter).map_or(filter, |parsed| parsed.path())
 }
 
 /// A will that waits.
