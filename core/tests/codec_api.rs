@@ -183,3 +183,23 @@ fn a_form_becomes_the_packet_it_describes() {
         ]
     );
 }
+
+#[test]
+fn properties_show_themselves_by_the_standards_names_but_for_secrets() {
+    let mut properties = PropertiesBuf::new();
+    for property in [
+        Property::AuthenticationMethod("SCRAM-SHA-256"),
+        Property::AuthenticationData(b"canary"),
+        Property::CorrelationData(&[7]),
+        Property::UserProperty("k", "v"),
+        Property::MaximumQoS(1),
+        Property::RetainAvailable(true),
+        Property::TopicAlias(3),
+        Property::MaximumPacketSize(9),
+    ] {
+        properties.push(property).expect("there is room");
+    }
+    let expected = r#"[Authentication Method("SCRAM-SHA-256"), Authentication Data(***), Correlation Data([7]), User Property("k", "v"), Maximum QoS(1), Retain Available(true), Topic Alias(3), Maximum Packet Size(9)]"#;
+    assert_eq!(format!("{properties:?}"), expected);
+    assert_eq!(format!("{:?}", properties.as_properties()), expected);
+}

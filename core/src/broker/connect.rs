@@ -117,7 +117,7 @@ impl Broker {
             if topic::deeper_than(topic, usize::from(limits.topic_levels_max)) {
                 return Err(ReasonCode::TOPIC_NAME_INVALID);
             }
-            if is_server_topic(topic) {
+            if topic::is_server_topic(topic) {
                 return Err(ReasonCode::NOT_AUTHORIZED);
             }
         }
@@ -395,12 +395,6 @@ impl State {
         let connection = self.connections.get(conn);
         connection.map_or(Duration::ZERO, |one| self.now.saturating_since(one.since))
     }
-}
-
-/// Topics that only the server writes.
-pub(super) fn is_server_topic(topic: &str) -> bool {
-    // Nearly no topic begins like this.
-    topic.starts_with('$') && matches!(topic.split('/').next(), Some("$SYS" | "$CONTROL"))
 }
 
 fn keep_will(will: &Will<'_>) -> KeptWill {

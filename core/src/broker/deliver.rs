@@ -2,7 +2,6 @@
 
 use super::{
     Actions, DropCause, Target,
-    connect::is_server_topic,
     enqueue::Shape,
     form::{self, Alias, Encoded, Form},
     permit::Allowed,
@@ -86,7 +85,7 @@ impl State {
         message: &mut Incoming<'_>,
         actions: &mut Actions,
     ) -> u32 {
-        if route.filters == 0 && !is_server_topic(message.topic) {
+        if route.filters == 0 && !topic::is_server_topic(message.topic) {
             self.statistics.messages_unrouted += 1;
         }
         let mut kept = None;

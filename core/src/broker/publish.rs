@@ -2,7 +2,6 @@
 
 use super::{
     Actions, Broker, Flow,
-    connect::is_server_topic,
     consult::{self, Open, SoFar},
     form::{HEADERS_BYTES, PACKET_BYTES_MAX},
     permit::{self, Allowed, Judged},
@@ -120,7 +119,7 @@ impl Broker {
             self.refuse(conn, refusal, actions);
             return Flow::Continue;
         }
-        if self.hooks.wants(HookSet::PUBLISH) || is_server_topic(publish.topic) {
+        if self.hooks.wants(HookSet::PUBLISH) || topic::is_server_topic(publish.topic) {
             return self.judge_publish(conn, publish, Edit::default(), 0, actions);
         }
         let message = incoming(publish, &self.state);
@@ -139,7 +138,7 @@ impl Broker {
         from: u16,
         actions: &mut Actions,
     ) -> Flow {
-        if is_server_topic(publish.topic) {
+        if topic::is_server_topic(publish.topic) {
             let judged = Judged::Refused(ReasonCode::NOT_AUTHORIZED);
             return self.conclude_publish(conn, publish, edit, judged, actions);
         }

@@ -17,4 +17,4 @@ pub use index::Index;
 pub use matching::{deeper_than, depth, matches, path_of};
 pub(crate) use member::GROUP;
 pub use member::{Member, MemberOptions};
-pub use name::TopicName;
+pub use name::{TopicName, is_server_topic};

@@ -6,6 +6,12 @@ use core::fmt;
 /// The longest topic name or topic filter, in bytes. [MQTT-4.7.3-3]
 pub(super) const BYTES_MAX: usize = 65_535;
 
+/// Whether no client may publish to this topic: `$SYS` and `$CONTROL`, and all below, are written by the server.
+pub fn is_server_topic(topic: &str) -> bool {
+    // Nearly no topic begins like this.
+    topic.starts_with('$') && matches!(topic.split('/').next(), Some("$SYS" | "$CONTROL"))
+}
+
 /// A topic name: not empty, no wildcard, no U+0000, at most 65,535 bytes.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TopicName<'a>(&'a str);

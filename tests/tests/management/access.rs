@@ -2,6 +2,7 @@
 
 use super::{Managed, PASSWORD, USER, at_any_port, web::Web};
 use crate::{client::Client, serve::Serve};
+use sanderling_core::packet::QoS;
 use sanderling_management::{Account, Management, Scope, Token, Tokens};
 use sanderling_runtime::Builder;
 use serde_json::json;
@@ -15,6 +16,7 @@ super::on_shipped_drivers! {
     m14_a60_without_authentication_only_loopback_is_served
     m15_a60_nothing_but_two_probes_is_open
     m16_scopes_are_kept_apart
+    m16_what_the_server_writes_needs_two_scopes
     m16_tokens_end_when_they_expire
     m17_guessing_is_slowed_down_and_locks_nobody_out
     m18_a61_pages_of_other_sites_get_nothing
@@ -143,6 +145,36 @@ fn m16_scopes_are_kept_apart<D: Serve>() {
         );
     }
     assert_eq!(manages.delete("/api/v1/clients/c").status, 204);
+}
+
+/// Whoever watches the broker believes `$SYS`.
+fn m16_what_the_server_writes_needs_two_scopes<D: Serve>() {
+    let (publisher, text) = Token::generate("publisher", &[Scope::Publish]).unwrap();
+    let (both, of_both) = Token::generate("both", &[Scope::Publish, Scope::Manage]).unwrap();
+    let managed = Managed::start_with::<D>(
+        |management| management.token(publisher).token(both),
+        |builder| builder,
+    );
+    let mut client = Client::connect(managed.served.address, "c");
+    client.subscribe("t", QoS::AtMostOnce);
+    let publisher = Web::new(managed.web).bearer(text.as_str());
+    let both = Web::new(managed.web).bearer(of_both.as_str());
+    for topic in ["$SYS/broker/clients/connected", "$SYS", "$CONTROL/x"] {
+        let message = json!({"topic": topic, "payload": "x"});
+        let delivery = json!({"message": message});
+        let form = format!("qos=0&topic={topic}");
+        let of_session = "/api/v1/sessions/c/publish";
+        let refused = publisher.post_json("/api/v1/publish", &message);
+        assert_eq!(refused.problem(403), "forbidden", "{topic}");
+        let refused = publisher.post_json(of_session, &delivery);
+        assert_eq!(refused.problem(403), "forbidden", "{topic}");
+        assert_eq!(publisher.post_form("/publish", &form).status, 403);
+        assert_eq!(both.post_json("/api/v1/publish", &message).status, 200);
+        assert_eq!(both.post_json(of_session, &delivery).status, 200);
+        assert_eq!(both.post_form("/publish", &form).status, 200);
+    }
+    let message = json!({"topic": "$SYSTEM/x", "payload": "x"});
+    assert_eq!(publisher.post_json("/api/v1/publish", &message).status, 200);
 }
 
 fn m16_tokens_end_when_they_expire<D: Serve>() {

@@ -9,9 +9,10 @@
 )]
 
 use alloc::vec::Vec;
+use core::fmt;
 
 /// One property with its value, under the standard's name. [MQTT 5.0, 2.2.2.2]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Property<'a> {
     /// 0: unspecified bytes, 1: the payload is UTF-8.
     PayloadFormatIndicator(u8),
@@ -293,6 +294,42 @@ impl<'a> Property<'a> {
                 write_prefixed(out, value.as_bytes());
             }
         }
+    }
+}
+
+impl fmt::Debug for Property<'_> {
+    /// Shows the standard's name and the value, but for authentication data, which may be as good as a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_tuple(name(self.id()));
+        match self {
+            Self::AuthenticationData(_) => shown.field(&format_args!("***")),
+            Self::CorrelationData(value) => shown.field(value),
+            Self::PayloadFormatIndicator(value) | Self::MaximumQoS(value) => shown.field(value),
+            Self::RequestProblemInformation(value)
+            | Self::RequestResponseInformation(value)
+            | Self::RetainAvailable(value)
+            | Self::WildcardSubscriptionAvailable(value)
+            | Self::SubscriptionIdentifierAvailable(value)
+            | Self::SharedSubscriptionAvailable(value) => shown.field(value),
+            Self::ServerKeepAlive(value)
+            | Self::ReceiveMaximum(value)
+            | Self::TopicAliasMaximum(value)
+            | Self::TopicAlias(value) => shown.field(value),
+            Self::SubscriptionIdentifier(value)
+            | Self::MessageExpiryInterval(value)
+            | Self::SessionExpiryInterval(value)
+            | Self::WillDelayInterval(value)
+            | Self::MaximumPacketSize(value) => shown.field(value),
+            Self::ContentType(value)
+            | Self::ResponseTopic(value)
+            | Self::AssignedClientIdentifier(value)
+            | Self::AuthenticationMethod(value)
+            | Self::ResponseInformation(value)
+            | Self::ServerReference(value)
+            | Self::ReasonString(value) => shown.field(value),
+            Self::UserProperty(name, value) => shown.field(name).field(value),
+        };
+        shown.finish()
     }
 }
 

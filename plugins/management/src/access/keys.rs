@@ -7,6 +7,7 @@ use super::{
     token::{self, Scope, Token},
 };
 use axum::http::HeaderMap;
+use sanderling_core::topic::is_server_topic;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -28,13 +29,34 @@ const WRONG_AT_ONCE: u32 = 20;
 /// In which one more is.
 const WRONG_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Who sent a request, for the log.
+/// Who sent a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller(Arc<str>);
+pub(crate) struct Caller {
+    name: Arc<str>,
+    scopes: Arc<[Scope]>,
+}
 
 impl Caller {
+    fn of_all_scopes(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            scopes: Scope::ALL.into(),
+        }
+    }
+
+    /// For the log.
     pub(crate) fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Whether it may publish to this topic. What only the server writes, whoever has to do with the broker believes, so
+    /// that to write it is to manage.
+    pub(crate) fn check_topic(&self, topic: &str) -> Result<(), Denial> {
+        let is_denied = is_server_topic(topic) && !self.scopes.contains(&Scope::Manage);
+        match is_denied {
+            true => Err(Denial::Scope(Scope::Manage)),
+            false => Ok(()),
+        }
     }
 }
 
@@ -79,7 +101,7 @@ impl Keys {
         scope: Option<Scope>,
     ) -> Result<Caller, Denial> {
         match Credentials::of(headers) {
-            _ if self.open => Ok(Caller("anybody".into())),
+            _ if self.open => Ok(Caller::of_all_scopes("anybody")),
             Credentials::Bearer(text) => self.token(&text, scope),
             _ => Err(Denial::Unknown),
         }
@@ -94,7 +116,7 @@ impl Keys {
         match (Credentials::of(headers), &self.accounts) {
             (Credentials::Basic { user, password }, Some(accounts)) if !self.open => {
                 match accounts.login(&user, password).await {
-                    Login::Right => Ok(Caller(user.into())),
+                    Login::Right => Ok(Caller::of_all_scopes(&user)),
                     Login::Wrong => Err(Denial::Unknown),
                     Login::Later => Err(Denial::Later),
                 }
@@ -119,7 +141,10 @@ impl Keys {
         };
         match scope {
             Some(scope) if !token.scopes.contains(&scope) => Err(Denial::Scope(scope)),
-            _ => Ok(Caller(token.name.as_str().into())),
+            _ => Ok(Caller {
+                name: token.name.as_str().into(),
+                scopes: token.scopes.as_slice().into(),
+            }),
         }
     }
 

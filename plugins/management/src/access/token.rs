@@ -12,7 +12,7 @@ use subtle::{Choice, ConstantTimeEq};
 pub enum Scope {
     /// Look at everything.
     Read,
-    /// Publish messages.
+    /// Publish messages, but not to `$SYS` and `$CONTROL`: that needs [`Manage`](Self::Manage) too.
     Publish,
     /// Change everything else: close connections, end sessions, make and end subscriptions, remove retained messages.
     Manage,

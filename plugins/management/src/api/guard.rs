@@ -91,29 +91,32 @@ pub(super) async fn check(
 
 /// The answer to one who may not do what was asked for.
 pub(super) fn refuse(denial: Denial) -> Response {
-    match denial {
-        Denial::Unknown => {
-            let problem = Problem::new(
+    let mut response = Problem::from(denial).into_response();
+    if denial == Denial::Unknown {
+        let asks = HeaderValue::from_static("Bearer realm=\"sanderling\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, asks);
+    }
+    response
+}
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Unknown => Self::new(
                 StatusCode::UNAUTHORIZED,
                 Code::Unauthorized,
                 "this needs a token: Authorization: Bearer ...",
-            );
-            let mut response = problem.into_response();
-            let asks = HeaderValue::from_static("Bearer realm=\"sanderling\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, asks);
-            response
+            ),
+            Denial::Scope(scope) => Self::new(
+                StatusCode::FORBIDDEN,
+                Code::Forbidden,
+                format!("the token has not the scope {}", scope.name()),
+            ),
+            Denial::Later => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                Code::Busy,
+                "too many requests with a wrong token; try again later",
+            ),
         }
-        Denial::Scope(scope) => Problem::new(
-            StatusCode::FORBIDDEN,
-            Code::Forbidden,
-            format!("the token has not the scope {}", scope.name()),
-        )
-        .into_response(),
-        Denial::Later => Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            Code::Busy,
-            "too many requests with a wrong token; try again later",
-        )
-        .into_response(),
     }
 }

@@ -59,7 +59,8 @@ pub(super) struct Published {
 
 /// Publish a message
 ///
-/// As if a client had, without asking the hooks that judge what clients publish.
+/// As if a client had, without asking the hooks that judge what clients publish. To `$SYS` and `$CONTROL` it needs the scope
+/// `manage` too.
 #[utoipa::path(
     post, path = "/api/v1/publish", tag = "messages",
     request_body = NewMessage,
@@ -76,6 +77,7 @@ pub(super) async fn publish(
     Body(message): Body<NewMessage>,
 ) -> Result<Json<Published>, Problem> {
     let publication = message.publication()?;
+    caller.check_topic(&publication.topic)?;
     debug!(by = caller.name(), topic = ?publication.topic, "publishing");
     let command = Command::Publish(Box::new(publication));
     published(shared.calls().order(command).await?)
@@ -83,7 +85,7 @@ pub(super) async fn publish(
 
 /// Publish a message to one session
 ///
-/// It is not retained. If the client is away it waits in the queue.
+/// It is not retained. If the client is away it waits in the queue. To `$SYS` and `$CONTROL` it needs the scope `manage` too.
 #[utoipa::path(
     post, path = "/api/v1/sessions/{client_id}/publish", tag = "messages",
     params(("client_id" = String, Path, description = "A client identifier.", min_length = 1, max_length = 2048)),
@@ -103,6 +105,7 @@ pub(super) async fn publish_to_session(
     Body(NewDelivery { message, matching }): Body<NewDelivery>,
 ) -> Result<Json<Published>, Problem> {
     let publication = message.publication()?;
+    caller.check_topic(&publication.topic)?;
     if publication.retain {
         return Err(Problem::conflict(
             Code::Conflict,

@@ -1,6 +1,6 @@
 //! The form of every answer.
 
-use crate::calls::Trouble;
+use crate::{access::Denial, calls::Trouble};
 use axum::{
     Json,
     http::StatusCode,
@@ -45,8 +45,16 @@ pub(super) fn fail(message: &str) -> Json<Envelope<Nothing>> {
 pub(super) enum Failure {
     /// Something is wrong with it.
     Wrong(&'static str),
+    /// Who sent it may not do that.
+    Denied(Denial),
     /// The broker gave no answer.
     Trouble(Trouble),
+}
+
+impl From<Denial> for Failure {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
 }
 
 impl From<Trouble> for Failure {
@@ -59,6 +67,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
             Self::Wrong(message) => fail(message).into_response(),
+            Self::Denied(denial) => super::refuse(denial),
             Self::Trouble(trouble) => {
                 (StatusCode::SERVICE_UNAVAILABLE, fail(trouble.text())).into_response()
             }

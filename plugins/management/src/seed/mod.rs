@@ -68,7 +68,14 @@ async fn check(
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(Denial::Unknown) => {
+        Err(denial) => refuse(denial),
+    }
+}
+
+/// The answer to one who may not do what was asked for.
+fn refuse(denial: Denial) -> Response {
+    match denial {
+        Denial::Unknown => {
             let asks = [
                 (
                     WWW_AUTHENTICATE,
@@ -85,11 +92,11 @@ async fn check(
             }
             response
         }
-        Err(Denial::Scope(scope)) => {
+        Denial::Scope(scope) => {
             let text = format!("the token has not the scope {}", scope.name());
             (StatusCode::FORBIDDEN, envelope::fail(&text)).into_response()
         }
-        Err(Denial::Later) => {
+        Denial::Later => {
             let body = envelope::fail("too many logins are being tried; try again later");
             let later = [("retry-after", "1")];
             (StatusCode::TOO_MANY_REQUESTS, later, body).into_response()

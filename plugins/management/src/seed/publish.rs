@@ -24,6 +24,7 @@ pub(super) async fn publish(
     form: Fields,
 ) -> Result<impl IntoResponse, Failure> {
     let publication = publication(&form)?;
+    caller.check_topic(&publication.topic)?;
     debug!(by = caller.name(), topic = ?publication.topic, "publishing");
     let command = Command::Publish(Box::new(publication));
     match shared.calls().order(command).await? {
