@@ -216,6 +216,13 @@ impl Statistics {
         self.messages_received[QoS::AtMostOnce as usize] += u64::from(count);
     }
 
+    /// PUBACK packets in a row.
+    pub(crate) fn received_acks(&mut self, count: u32, bytes: u32) {
+        let packet = PacketType::PubAck;
+        self.packets_received.add(packet, u64::from(count));
+        self.packet_bytes_received.add(packet, u64::from(bytes));
+    }
+
     pub(crate) fn sent(&mut self, packet: PacketType, bytes: u32) {
         self.packets_sent.add(packet, 1);
         self.packet_bytes_sent.add(packet, u64::from(bytes));

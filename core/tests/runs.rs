@@ -7,13 +7,13 @@
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 use sanderling_core::{
     broker::{Action, Actions, Broker, Event, Link, Seed, Stage},
-    codec::{DecodeLimits, Decoded, FromClient},
+    codec::{DecodeLimits, Decoded, FromClient, FromServer},
     config::{Config, DeliveryMode},
     hooks::HookChain,
     id::ConnId,
     packet::{
-        ClientPacket, Connect, PacketId, Properties, PropertiesBuf, Property, Publish, QoS,
-        Subscribe, SubscribeEntry, SubscribeOptions, Version,
+        Ack, ClientPacket, Connect, PacketId, Properties, PropertiesBuf, Property, Publish, QoS,
+        ServerPacket, Subscribe, SubscribeEntry, SubscribeOptions, Version,
     },
     time::{Instant, WallClock},
     topic::TopicFilter,
@@ -37,8 +37,15 @@ enum Step {
     Publish(usize, usize, Vec<(usize, QoS, bool)>),
     /// The network took all that a client was sent.
     Flush(usize),
+    /// A client acknowledges all that it was sent, but for every so many-th.
+    Acknowledge(usize, usize),
     Subscribe(usize, usize),
 }
+
+const LIMITS: DecodeLimits = DecodeLimits {
+    first_packet_bytes_max: 1000,
+    packet_bytes_max: 100_000,
+};
 
 struct World {
     broker: Broker,
@@ -47,6 +54,10 @@ struct World {
     runs: bool,
     /// How many messages came in runs.
     in_runs: u32,
+    /// How many acknowledgements came in a row.
+    in_a_row: u32,
+    /// How many messages each client has acknowledged or passed over.
+    done: Vec<usize>,
     sent: Vec<Vec<u8>>,
     unflushed: Vec<u32>,
 }
@@ -61,16 +72,14 @@ fn conn(slot: usize) -> ConnId {
 impl World {
     fn new(config: &Config, runs: bool) -> Self {
         let (seed, now) = (Seed([1; 32]), Instant::ORIGIN);
-        let limits = DecodeLimits {
-            first_packet_bytes_max: 1000,
-            packet_bytes_max: 100_000,
-        };
         Self {
             broker: Broker::new(config.clone(), HookChain::new(), seed, now, WallClock(0)),
             actions: Actions::new(),
-            decoders: vec![FromClient::new(limits); CLIENTS],
+            decoders: vec![FromClient::new(LIMITS); CLIENTS],
             runs,
             in_runs: 0,
+            in_a_row: 0,
+            done: vec![0; CLIENTS],
             sent: vec![Vec::new(); CLIENTS],
             unflushed: vec![0; CLIENTS],
         }
@@ -126,6 +135,15 @@ impl World {
                 self.in_runs += run.count();
                 self.tell(Event::ReceivedRun { conn, run });
                 input = &input[run.bytes().len()..];
+                continue;
+            }
+            if self.runs
+                && let Some(acks) = decoder.acks(input)
+            {
+                assert_eq!(acks.packet_ids().count(), acks.count() as usize);
+                self.in_a_row += acks.count();
+                self.tell(Event::ReceivedAcks { conn, acks });
+                input = &input[acks.bytes().len()..];
                 continue;
             }
             let Ok(Decoded::Packet { packet, len }) = decoder.decode_lending(input) else {
@@ -231,14 +249,37 @@ impl World {
                 let conn = conn(*slot);
                 self.tell(Event::Flushed { conn, bytes });
             }
+            Step::Acknowledge(slot, but) => self.acknowledge(*slot, *but, clients[*slot].version),
             Step::Subscribe(slot, number) => self.subscribe(*slot, &clients[*slot], *number),
         }
     }
 }
 
+impl World {
+    fn acknowledge(&mut self, slot: usize, but: usize, version: Version) {
+        let mut decoder = FromServer::new(version, LIMITS);
+        let (mut rest, mut identifiers) = (&self.sent[slot][..], Vec::new());
+        while let Ok(Decoded::Packet { packet, len }) = decoder.decode(rest) {
+            if let ServerPacket::Publish(publish) = packet {
+                identifiers.extend(publish.packet_id);
+            }
+            rest = &rest[len..];
+        }
+        let done = core::mem::replace(&mut self.done[slot], identifiers.len());
+        let mut bytes = Vec::new();
+        for (number, &packet_id) in (1..).zip(&identifiers[done..]) {
+            if number % but != 0 {
+                let packet = ClientPacket::PubAck(Ack::success(packet_id));
+                packet.encode(version, &mut bytes).unwrap();
+            }
+        }
+        self.receive(slot, &bytes);
+    }
+}
+
 fn qos() -> impl Strategy<Value = QoS> {
     prop_oneof![
-        6 => Just(QoS::AtMostOnce),
+        3 => Just(QoS::AtMostOnce),
         1 => Just(QoS::AtLeastOnce),
     ]
 }
@@ -276,6 +317,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (client(), 0..TOPICS.len(), messages).prop_map(|(a, b, c)| Step::Publish(a, b, c)),
         2 => client().prop_map(Step::Flush),
+        2 => (client(), 2..20_usize).prop_map(|(a, b)| Step::Acknowledge(a, b)),
         1 => (client(), 0..3_usize).prop_map(|(a, b)| Step::Subscribe(a, b)),
     ]
 }
@@ -283,19 +325,21 @@ fn step() -> impl Strategy<Value = Step> {
 fn config() -> impl Strategy<Value = Config> {
     let mode = prop_oneof![Just(DeliveryMode::OnlyOnce), Just(DeliveryMode::Overlap)];
     let outbound = prop_oneof![Just(1_000_000_u32), 1..20_000_u32];
-    (mode, outbound, any::<bool>()).prop_map(|(delivery_mode, outbound_bytes_max, queue_qos0)| {
+    let inflight = prop_oneof![Just(1_u16), 2..40_u16];
+    (mode, outbound, any::<bool>(), inflight).prop_map(|(mode, outbound, queue_qos0, inflight)| {
         let mut config = Config {
-            delivery_mode,
+            delivery_mode: mode,
             queue_qos0,
             ..Config::default()
         };
-        config.limits.outbound_bytes_max = outbound_bytes_max;
+        config.limits.outbound_bytes_max = outbound;
+        config.limits.inflight_max = inflight;
         config
     })
 }
 
 /// For clients that may differ, packets in a row are handed in as runs to one broker and one by one to another.
-fn check(config: &Config, clients: &[Client], steps: &[Step]) -> Result<u32, TestCaseError> {
+fn check(config: &Config, clients: &[Client], steps: &[Step]) -> Result<World, TestCaseError> {
     let [mut runs, mut singles] = [true, false].map(|runs| World::new(config, runs));
     for (slot, client) in clients.iter().enumerate() {
         runs.connect(slot, client);
@@ -310,7 +354,7 @@ fn check(config: &Config, clients: &[Client], steps: &[Step]) -> Result<u32, Tes
             [&runs, &singles].map(|world| format!("{:?}", world.broker.view().statistics()));
         prop_assert_eq!(&statistics[0], &statistics[1]);
     }
-    Ok(runs.in_runs)
+    Ok(runs)
 }
 
 proptest! {
@@ -340,6 +384,27 @@ fn messages_of_one_topic_come_in_runs() {
     };
     let messages = vec![(20, QoS::AtMostOnce, false); 100];
     let steps = [Step::Publish(0, 0, messages)];
-    let in_runs = check(&Config::default(), &vec![client; CLIENTS], &steps).ok();
-    assert_eq!(in_runs, Some(99), "the first one makes the topic known");
+    let world = check(&Config::default(), &vec![client; CLIENTS], &steps).unwrap();
+    assert_eq!(world.in_runs, 99, "the first one makes the topic known");
+}
+
+#[test]
+fn acknowledgements_come_in_a_row_and_open_the_window() {
+    let options = SubscribeOptions {
+        qos: QoS::AtLeastOnce,
+        ..SubscribeOptions::default()
+    };
+    let client = Client {
+        version: Version::V5,
+        packet_bytes_max: None,
+        alias_maximum: 0,
+        subscriptions: vec![(0, options, None)],
+    };
+    let mut config = Config::default();
+    config.limits.inflight_max = 40;
+    let messages = vec![(20, QoS::AtLeastOnce, false); 90];
+    let mut steps = vec![Step::Publish(0, 0, messages)];
+    steps.extend((0..3).flat_map(|_| [Step::Flush(1), Step::Acknowledge(1, 1000)]));
+    let world = check(&config, &vec![client; CLIENTS], &steps).unwrap();
+    assert_eq!(world.in_a_row, 90, "40, then 40, then 10");
 }

@@ -8,7 +8,7 @@
 use sanderling_core::{
     broker::{Identity, Stage},
     config::Limits,
-    packet::ClientPacket,
+    packet::{Ack, ClientPacket},
 };
 use sanderling_runtime::{
     Arrival, Layers, Listener, Outbox, Packets, Proxies, Received, Transport, WebSocketOptions,
@@ -235,7 +235,9 @@ impl Mqtt {
             Err(error) => Err(error.to_string()),
         };
         loop {
-            if self.takes_runs && self.next_run(&mut bytes, seen) {
+            if self.takes_runs
+                && (self.next_run(&mut bytes, seen) || self.next_acks(&mut bytes, seen))
+            {
                 continue;
             }
             let Some(packet) = self.packets.next(&mut bytes, print) else {
@@ -274,6 +276,20 @@ impl Mqtt {
             self.outbox.push(PING_RESP);
         }
         run.is_some()
+    }
+
+    fn next_acks(&mut self, bytes: &mut &[u8], seen: &mut Seen) -> bool {
+        let before = seen.packets.len();
+        let acks = self.packets.next_acks(bytes, |acks| {
+            let packets = acks.packet_ids().map(Ack::success);
+            let print = packets.map(|ack| format!("4: {:?}", ClientPacket::PubAck(ack)));
+            seen.packets.extend(print);
+            assert_eq!(seen.packets.len() - before, acks.count() as usize);
+        });
+        for _ in before..seen.packets.len() {
+            self.outbox.push(PING_RESP);
+        }
+        acks.is_some()
     }
 }
 

@@ -1,13 +1,44 @@
 //! PUBACK, PUBREC, PUBREL, PUBCOMP: the exchanges of QoS 1 and 2 go on. [MQTT 5.0, 4.3]
 
-use super::{Actions, Broker, state::Untold};
+use super::{
+    Actions, Broker, Flow,
+    state::{State, Untold},
+};
 use crate::{
+    codec::Acks,
     id::ConnId,
-    packet::{Ack, PacketId, QoS, ServerPacket, Version},
+    packet::{Ack, ClientPacket, PacketId, PacketType, QoS, Version},
     reason::ReasonCode,
 };
 
+/// Bytes of a PUBACK in its shortest form.
+const ACK_BYTES: u32 = 4;
+
 impl Broker {
+    /// What several [`PUBACK`](Self::on_puback) packets have in common is done once.
+    pub(super) fn on_acks(&mut self, conn: ConnId, acks: Acks<'_>, actions: &mut Actions) -> Flow {
+        let connection = self.state.connections.get_mut(conn);
+        match connection.and_then(|connection| connection.live_mut()) {
+            Some(live) if !self.state.watches.acks => {
+                assert!(
+                    live.held.is_none() && !live.throttled,
+                    "packets of connection {conn}, which is held"
+                );
+                live.last_received = self.state.now;
+                let number = live.session;
+                self.state.take_acks(number, acks, actions);
+            }
+            _ => {
+                for packet_id in acks.packet_ids() {
+                    let packet = ClientPacket::PubAck(Ack::success(packet_id));
+                    // It is not answered: nothing can hold the connection.
+                    let _ = self.on_packet(conn, packet, ACK_BYTES, actions);
+                }
+            }
+        }
+        Flow::Continue
+    }
+
     /// The client has a QoS 1 message. Success or failure, it is not sent again. [MQTT-4.3.2-3] [MQTT-4.4.0-2]
     pub(super) fn on_puback(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
         self.note_ack(conn, ack.packet_id, QoS::AtLeastOnce);
@@ -41,8 +72,9 @@ impl Broker {
         if evicts {
             outbound.evict_releasing(releasing_max);
         }
-        let packet = ServerPacket::PubRel(answer(ack.packet_id, known));
-        self.state.send(conn, &packet, actions);
+        let (packet, reason) = (PacketType::PubRel, answer(known));
+        self.state
+            .send_ack(conn, packet, ack.packet_id, reason, actions);
         // [F1] The window of the older versions reopens here, and whatever the version, nothing is kept of the message now.
         self.go_on(conn, actions);
     }
@@ -50,8 +82,9 @@ impl Broker {
     /// The client releases the identifier of a QoS 2 message it sent. [MQTT-4.3.3-11]
     pub(super) fn on_pubrel(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
         let known = self.state.session_of(conn).inbound.release(ack.packet_id);
-        let packet = ServerPacket::PubComp(answer(ack.packet_id, known));
-        self.state.send(conn, &packet, actions);
+        let (packet, reason) = (PacketType::PubComp, answer(known));
+        self.state
+            .send_ack(conn, packet, ack.packet_id, reason, actions);
     }
 
     /// A QoS 2 message to the client has come to its end.
@@ -86,12 +119,25 @@ impl Broker {
     }
 }
 
+impl State {
+    fn take_acks(&mut self, number: u32, acks: Acks<'_>, actions: &mut Actions) {
+        self.statistics
+            .received_acks(acks.count(), acks.bytes().len() as u32);
+        let outbound = &mut self.sessions.get_mut(number).outbound;
+        let mut has_room = false;
+        for packet_id in acks.packet_ids() {
+            has_room |= outbound.acknowledge(packet_id);
+        }
+        if has_room {
+            self.pump(number, actions);
+        }
+    }
+}
+
 /// Before 5.0 the reason is not told. [MQTT 5.0, 3.6.2.1, 3.7.2.1]
-fn answer(packet_id: PacketId, known: bool) -> Ack<'static> {
-    let reason = if known {
-        ReasonCode::SUCCESS
-    } else {
-        ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
-    };
-    Ack::with_reason(packet_id, reason)
+fn answer(known: bool) -> ReasonCode {
+    match known {
+        true => ReasonCode::SUCCESS,
+        false => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use crate::{
-    codec::{DecodeError, Run},
+    codec::{Acks, DecodeError, Run},
     hooks::Verdict,
     id::{ConnId, RequestId, Ticket},
     packet::ClientPacket,
@@ -77,6 +77,13 @@ pub enum Event<'a> {
         conn: ConnId,
         /// The packets.
         run: Run<'a>,
+    },
+    /// Several PUBACK packets were decoded. It means no more than `Received` for each one.
+    ReceivedAcks {
+        /// The connection they came on.
+        conn: ConnId,
+        /// The packets.
+        acks: Acks<'a>,
     },
     /// The bytes of a connection are no MQTT; nothing more will be decoded from it.
     Malformed {

@@ -122,6 +122,7 @@ impl Broker {
                 bytes,
             } => self.on_packet(conn, packet, bytes, actions),
             Event::ReceivedRun { conn, run } => self.on_run(conn, &run, actions),
+            Event::ReceivedAcks { conn, acks } => self.on_acks(conn, acks, actions),
             Event::Flushed { conn, bytes } => self.on_flushed(conn, bytes, actions),
             event => self.on_rare_event(event, actions),
         };
@@ -135,9 +136,10 @@ impl Broker {
     #[inline(never)]
     fn on_rare_event(&mut self, event: Event<'_>, actions: &mut Actions) -> Flow {
         match event {
-            Event::Received { .. } | Event::ReceivedRun { .. } | Event::Flushed { .. } => {
-                unreachable!("these are not rare")
-            }
+            Event::Received { .. }
+            | Event::ReceivedRun { .. }
+            | Event::ReceivedAcks { .. }
+            | Event::Flushed { .. } => unreachable!("these are not rare"),
             Event::Opened { conn, link, stage } => self.on_opened(conn, link, stage, actions),
             Event::Malformed { conn, error } => self.on_malformed(conn, error, actions),
             Event::Closed { conn, cause } => self.on_closed(conn, cause, actions),

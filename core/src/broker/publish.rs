@@ -11,7 +11,7 @@ use crate::{
     hooks::{Draft, Edit, HookSet, Refusal, Verdict},
     id::ConnId,
     message::{self, Incoming, Payload},
-    packet::{Ack, ClientPacket, PacketId, Publish, QoS, ServerPacket, Version},
+    packet::{ClientPacket, PacketId, PacketType, Publish, QoS, Version},
     reason::ReasonCode,
     topic,
 };
@@ -111,8 +111,9 @@ impl Broker {
     ) -> Flow {
         if let Some(packet_id) = self.state.repeats(conn, publish) {
             // [MQTT-4.3.3-10]
-            let ack = ServerPacket::PubRec(Ack::success(packet_id));
-            self.state.send(conn, &ack, actions);
+            let (packet, reason) = (PacketType::PubRec, ReasonCode::SUCCESS);
+            self.state
+                .send_ack(conn, packet, packet_id, reason, actions);
             return Flow::Continue;
         }
         if let Err(refusal) = self.state.check_publish(conn, publish) {
@@ -336,13 +337,12 @@ impl State {
         let Some(packet_id) = publish.packet_id else {
             return;
         };
-        let ack = Ack::with_reason(packet_id, reason);
         let packet = match publish.qos {
             QoS::AtMostOnce => return,
-            QoS::AtLeastOnce => ServerPacket::PubAck(ack),
-            QoS::ExactlyOnce => ServerPacket::PubRec(ack),
+            QoS::AtLeastOnce => PacketType::PubAck,
+            QoS::ExactlyOnce => PacketType::PubRec,
         };
-        self.send(conn, &packet, actions);
+        self.send_ack(conn, packet, packet_id, reason, actions);
     }
 
     /// The one door for messages from anywhere: stores what is to be retained, then routes. Returns the number of

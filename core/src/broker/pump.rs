@@ -9,7 +9,8 @@ use super::{
 use crate::{
     id::ConnId,
     message::Incoming,
-    packet::{Ack, QoS, ServerPacket},
+    packet::{PacketType, QoS},
+    reason::ReasonCode,
     session::{Queued, Resend},
 };
 use alloc::vec::Vec;
@@ -26,11 +27,8 @@ impl State {
         self.hot[number as usize].backlog = session.has_backlog();
         self.resend(number, &mut PUMP_STEP.clone(), actions);
         for packet_id in releasing {
-            self.send(
-                conn,
-                &ServerPacket::PubRel(Ack::success(packet_id)),
-                actions,
-            );
+            let (packet, reason) = (PacketType::PubRel, ReasonCode::SUCCESS);
+            self.send_ack(conn, packet, packet_id, reason, actions);
         }
         self.pump(number, actions);
     }

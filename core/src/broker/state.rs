@@ -2,11 +2,13 @@
 
 use super::{Action, Actions, DropCause, Link};
 use crate::{
+    codec::{ack_len, put_ack},
     config::{Config, Limits},
     connection::{Connections, Live},
     hooks::{Client, HookSet},
     id::{ConnId, Ticket},
-    packet::{PacketId, ServerPacket, Version},
+    packet::{PacketId, PacketType, ServerPacket, Version},
+    reason::ReasonCode,
     retained::{Remains, Retained},
     session::{ByFilter, Queued, Session, Subscription},
     shared::Groups,
@@ -376,6 +378,29 @@ impl State {
         let hot = &mut self.hot[session as usize];
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(bytes);
         hot.answer_bytes = hot.answer_bytes.saturating_add(bytes);
+    }
+
+    /// Sends an acknowledgement without properties, as [`send`](Self::send) would.
+    pub(crate) fn send_ack(
+        &mut self,
+        conn: ConnId,
+        packet: PacketType,
+        packet_id: PacketId,
+        reason: ReasonCode,
+        actions: &mut Actions,
+    ) {
+        let live = self.live(conn);
+        let (session, version) = (live.session, live.version);
+        let hot = &mut self.hot[session as usize];
+        if ack_len(version, reason) > hot.packet_bytes_max {
+            return;
+        }
+        let bytes = actions.send(conn, |arena| {
+            put_ack(arena, version, packet, packet_id, reason);
+        });
+        hot.outbound_bytes = hot.outbound_bytes.saturating_add(bytes);
+        hot.answer_bytes = hot.answer_bytes.saturating_add(bytes);
+        self.statistics.sent(packet, bytes);
     }
 
     /// Sends to a connection that has no session, or none any more.

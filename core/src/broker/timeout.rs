@@ -5,7 +5,7 @@ use crate::{
     connection::Phase,
     hooks::{Refusal, SessionEnd, Verdict},
     id::ConnId,
-    packet::{Ack, ServerPacket},
+    packet::PacketType,
     reason::ReasonCode,
 };
 use core::time::Duration;
@@ -118,8 +118,9 @@ impl Broker {
             self.state.send_again(number, resend, actions);
         }
         for packet_id in releases {
-            let packet = ServerPacket::PubRel(Ack::success(packet_id));
-            self.state.send(hot.conn, &packet, actions);
+            let (packet, reason) = (PacketType::PubRel, ReasonCode::SUCCESS);
+            self.state
+                .send_ack(hot.conn, packet, packet_id, reason, actions);
         }
         let timer = self.state.set_timer(now + every, Due::Retry(number));
         self.state.sessions.get_mut(number).timer = Some(timer);

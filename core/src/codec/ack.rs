@@ -23,6 +23,7 @@ use alloc::vec::Vec;
 ///
 /// # Panics
 /// `packet` is another type.
+#[inline]
 pub fn put_ack(
     out: &mut Vec<u8>,
     version: Version,
@@ -43,6 +44,15 @@ pub fn put_ack(
         out.extend_from_slice(&[first, 3, high, low, reason.0]);
     } else {
         out.extend_from_slice(&[first, 2, high, low]);
+    }
+}
+
+/// Bytes that [`put_ack`] appends.
+#[inline]
+pub(crate) fn ack_len(version: Version, reason: ReasonCode) -> u32 {
+    match version == Version::V5 && reason != ReasonCode::SUCCESS {
+        true => 5,
+        false => 4,
     }
 }
 

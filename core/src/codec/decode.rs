@@ -1,7 +1,9 @@
 //! From bytes to packets, as they arrive. [MQTT 5.0, 2 and 3]
 
 use super::{
-    DecodeError, DecodeErrorKind as Kind, ack, connect,
+    DecodeError, DecodeErrorKind as Kind, ack,
+    acks::Acks,
+    connect,
     error::{Fault, Sender},
     fixed_header::{self, FixedHeader, PublishFlags},
     publish,
@@ -115,6 +117,14 @@ impl FromClient {
     pub fn run<'a>(&'a self, bytes: &'a [u8]) -> Option<Run<'a>> {
         self.topic
             .run(self.version?, self.limits.packet_bytes_max, bytes)
+    }
+
+    /// The PUBACK packets that `bytes` begin with, if they are in their shortest form. None otherwise: what is there is then
+    /// to be decoded.
+    #[inline]
+    pub fn acks<'a>(&self, bytes: &'a [u8]) -> Option<Acks<'a>> {
+        self.version?;
+        Acks::first_of(bytes, self.limits.packet_bytes_max)
     }
 }
 

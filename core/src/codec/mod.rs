@@ -90,6 +90,7 @@
 #![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod ack;
+mod acks;
 mod check;
 mod connect;
 mod decode;
@@ -106,7 +107,9 @@ mod run;
 mod subscribe;
 mod write;
 
+pub(crate) use ack::ack_len;
 pub use ack::put_ack;
+pub use acks::Acks;
 pub use decode::{DecodeLimits, Decoded, FromClient, FromServer, decode_again};
 pub use encode::EncodeError;
 pub use error::{DecodeError, DecodeErrorKind};

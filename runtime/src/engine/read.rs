@@ -191,13 +191,19 @@ impl<S: Socket> Engine<S> {
                 return false;
             }
             let (broker, actions, now) = (&mut self.broker, &mut self.actions, self.now);
+            let packets = &mut connection.packets;
             let run = match takes_runs {
-                true => connection.packets.next_run(&mut input, |run| {
+                true => packets.next_run(&mut input, |run| {
                     broker.handle(now, Event::ReceivedRun { conn, run }, actions)
                 }),
                 false => None,
             };
-            let next = match run {
+            let several = run.or_else(|| {
+                packets.next_acks(&mut input, |acks| {
+                    broker.handle(now, Event::ReceivedAcks { conn, acks }, actions)
+                })
+            });
+            let next = match several {
                 Some(flow) => Some(Ok(flow)),
                 None => connection
                     .packets

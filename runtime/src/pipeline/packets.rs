@@ -4,7 +4,7 @@
 //! driver read it; only what is left of an incomplete one is copied, and an idle connection owns no buffer.
 
 use sanderling_core::{
-    codec::{DecodeError, DecodeLimits, Decoded, FromClient, Run},
+    codec::{Acks, DecodeError, DecodeLimits, Decoded, FromClient, Run},
     config::Limits,
     packet::ClientPacket,
 };
@@ -83,6 +83,21 @@ impl Packets {
         let run = self.mqtt.run(input)?;
         *input = input.get(run.bytes().len()..).unwrap_or_default();
         Some(take(run))
+    }
+
+    /// The same for PUBACK packets in a row.
+    #[inline]
+    pub fn next_acks<R>(
+        &mut self,
+        input: &mut &[u8],
+        take: impl FnOnce(Acks<'_>) -> R,
+    ) -> Option<R> {
+        if self.leftover.is_some() {
+            return None;
+        }
+        let acks = self.mqtt.acks(input)?;
+        *input = input.get(acks.bytes().len()..).unwrap_or_default();
+        Some(take(acks))
     }
 
     fn next_of_leftover<R>(

@@ -266,6 +266,14 @@ impl World {
                 progress = true;
                 continue;
             }
+            if conn.reads_runs
+                && let Some(acks) = decoder.acks(&bytes)
+            {
+                conn.inbound = bytes[acks.bytes().len()..].to_vec();
+                self.report(&Event::ReceivedAcks { conn: id, acks })?;
+                progress = true;
+                continue;
+            }
             let _ = conn.decoder.decode_lending(&bytes);
             let (event, len) = match decoder.decode_lending(&bytes) {
                 Ok(Decoded::Need(_)) => {

@@ -32,7 +32,7 @@ use sanderling_core::{
     broker::{Close, Event, Flow, Link, NewSubscription},
     config::{Config, Limits},
     id::{ConnId, Ticket},
-    packet::{ClientPacket, Version},
+    packet::{Ack, ClientPacket, Version},
     reason::ReasonCode,
 };
 use session::{Message, Session};
@@ -226,6 +226,15 @@ impl Model {
                 }
                 for (publish, _) in run.packets() {
                     self.on_packet(*conn, &ClientPacket::Publish(publish), turn, tally)?;
+                }
+            }
+            Event::ReceivedAcks { conn, acks } => {
+                if acks.count() > 1 {
+                    tally.sometimes("acknowledgements come in a row");
+                }
+                for packet_id in acks.packet_ids() {
+                    let packet = ClientPacket::PubAck(Ack::success(packet_id));
+                    self.on_packet(*conn, &packet, turn, tally)?;
                 }
             }
             Event::Malformed { conn, error } => self.on_malformed(*conn, error, turn, tally)?,
