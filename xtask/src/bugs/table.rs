@@ -47,16 +47,22 @@ pub(crate) const BUGS: &[Bug] = &[
         "            .release(packet_id)\n            .then_some(packet_id)\n            .filter(|_| false)",
     ),
     bug(
+        "acks-in-a-row-open-no-window",
+        "broker/acknowledge.rs",
+        "has_room |= outbound.acknowledge(packet_id);",
+        "outbound.acknowledge(packet_id);",
+    ),
+    bug(
         "unknown-pubrel-succeeds",
         "broker/acknowledge.rs",
-        "ServerPacket::PubComp(answer(ack.packet_id, known))",
-        "ServerPacket::PubComp(answer(ack.packet_id, known || true))",
+        "(PacketType::PubComp, answer(known))",
+        "(PacketType::PubComp, answer(known || true))",
     ),
     bug(
         "unknown-pubrec-succeeds",
         "broker/acknowledge.rs",
-        "ServerPacket::PubRel(answer(ack.packet_id, known))",
-        "ServerPacket::PubRel(answer(ack.packet_id, known || true))",
+        "(PacketType::PubRel, answer(known))",
+        "(PacketType::PubRel, answer(known || true))",
     ),
     bug(
         "pubrel-frees-nothing",
