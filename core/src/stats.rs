@@ -210,15 +210,12 @@ impl Statistics {
 
     /// A run of PUBLISH of QoS 0.
     pub(crate) fn received_run(&mut self, count: u32, bytes: u32) {
-        let packet = PacketType::Publish;
-        self.packets_received.add(packet, u64::from(count));
-        self.packet_bytes_received.add(packet, u64::from(bytes));
+        self.received_several(PacketType::Publish, count, bytes);
         self.messages_received[QoS::AtMostOnce as usize] += u64::from(count);
     }
 
-    /// PUBACK packets in a row.
-    pub(crate) fn received_acks(&mut self, count: u32, bytes: u32) {
-        let packet = PacketType::PubAck;
+    /// Packets in a row.
+    pub(crate) fn received_several(&mut self, packet: PacketType, count: u32, bytes: u32) {
         self.packets_received.add(packet, u64::from(count));
         self.packet_bytes_received.add(packet, u64::from(bytes));
     }

@@ -11,9 +11,6 @@ use crate::{
     reason::ReasonCode,
 };
 
-/// Bytes of a PUBACK in its shortest form.
-const ACK_BYTES: u32 = 4;
-
 impl Broker {
     /// What several [`PUBACK`](Self::on_puback) packets have in common is done once.
     pub(super) fn on_acks(&mut self, conn: ConnId, acks: Acks<'_>, actions: &mut Actions) -> Flow {
@@ -32,7 +29,7 @@ impl Broker {
                 for packet_id in acks.packet_ids() {
                     let packet = ClientPacket::PubAck(Ack::success(packet_id));
                     // It is not answered: nothing can hold the connection.
-                    let _ = self.on_packet(conn, packet, ACK_BYTES, actions);
+                    let _ = self.on_packet(conn, packet, Acks::PACKET_BYTES, actions);
                 }
             }
         }
@@ -121,8 +118,9 @@ impl Broker {
 
 impl State {
     fn take_acks(&mut self, number: u32, acks: Acks<'_>, actions: &mut Actions) {
+        let bytes = acks.bytes().len() as u32;
         self.statistics
-            .received_acks(acks.count(), acks.bytes().len() as u32);
+            .received_several(PacketType::PubAck, acks.count(), bytes);
         let outbound = &mut self.sessions.get_mut(number).outbound;
         let mut has_room = false;
         for packet_id in acks.packet_ids() {

@@ -3,7 +3,7 @@
 use crate::packet::PacketId;
 
 /// A PUBACK that says no more than that the message has come. [MQTT 5.0, 3.4.2.1]
-const PACKET_BYTES: usize = 4;
+type Packet = [u8; 4];
 /// Its fixed header.
 const HEADER: [u8; 2] = [0x40, 2];
 /// Packets that are taken together.
@@ -14,21 +14,26 @@ const PACKETS_MAX: usize = 256;
 /// They mean no more and no less than one by one. It is a faster way to hand them on.
 #[derive(Clone, Copy, Debug)]
 pub struct Acks<'a> {
-    packets: &'a [[u8; PACKET_BYTES]],
+    packets: &'a [Packet],
 }
 
 impl<'a> Acks<'a> {
+    /// The length of each on the wire.
+    pub const PACKET_BYTES: u32 = size_of::<Packet>() as u32;
+
     /// Those that `bytes` begin with; none if they begin with anything else, which may well be a PUBACK.
     #[inline]
     pub(super) fn first_of(bytes: &'a [u8], bytes_max: u32) -> Option<Self> {
-        if bytes.first() != Some(&HEADER[0]) || (bytes_max as usize) < PACKET_BYTES {
+        if bytes.first() != Some(&HEADER[0]) || bytes_max < Self::PACKET_BYTES {
             return None;
         }
         let (packets, _) = bytes.as_chunks();
+        // No more are looked at than are taken, however many follow.
+        let packets = packets.get(..PACKETS_MAX).unwrap_or(packets);
         let others = packets
             .iter()
             .position(|packet| packet_id(packet).is_none());
-        let count = others.unwrap_or(packets.len()).min(PACKETS_MAX);
+        let count = others.unwrap_or(packets.len());
         let packets = packets.get(..count)?;
         (count > 0).then_some(Self { packets })
     }
@@ -54,7 +59,7 @@ impl<'a> Acks<'a> {
 
 /// Which message a packet acknowledges; none if it is not one of these.
 #[inline(always)]
-fn packet_id(packet: &[u8; PACKET_BYTES]) -> Option<PacketId> {
+fn packet_id(packet: &Packet) -> Option<PacketId> {
     let [first, len, high, low] = *packet;
     match [first, len] {
         HEADER => PacketId::new(u16::from_be_bytes([high, low])),
@@ -99,6 +104,6 @@ mod tests {
         let bytes = b"\x40\x02\0\x01".repeat(1000);
         let acks = Acks::first_of(&bytes, 100).expect("the first ones");
         assert_eq!(acks.count() as usize, PACKETS_MAX);
-        assert_eq!(acks.bytes().len(), PACKETS_MAX * PACKET_BYTES);
+        assert_eq!(acks.bytes().len(), PACKETS_MAX * size_of::<Packet>());
     }
 }
