@@ -208,10 +208,10 @@ impl Statistics {
         self.packet_bytes_received.add(packet, u64::from(bytes));
     }
 
-    /// A run of PUBLISH of QoS 0.
-    pub(crate) fn received_run(&mut self, count: u32, bytes: u32) {
+    /// A run of PUBLISH.
+    pub(crate) fn received_run(&mut self, qos: QoS, count: u32, bytes: u32) {
         self.received_several(PacketType::Publish, count, bytes);
-        self.messages_received[QoS::AtMostOnce as usize] += u64::from(count);
+        self.messages_received[qos as usize] += u64::from(count);
     }
 
     /// Packets in a row.
@@ -221,7 +221,12 @@ impl Statistics {
     }
 
     pub(crate) fn sent(&mut self, packet: PacketType, bytes: u32) {
-        self.packets_sent.add(packet, 1);
+        self.sent_several(packet, 1, bytes);
+    }
+
+    /// Packets in a row.
+    pub(crate) fn sent_several(&mut self, packet: PacketType, count: u32, bytes: u32) {
+        self.packets_sent.add(packet, u64::from(count));
         self.packet_bytes_sent.add(packet, u64::from(bytes));
     }
 
@@ -230,11 +235,13 @@ impl Statistics {
         self.messages_sent[qos as usize] += 1;
     }
 
-    /// Runs of PUBLISH of QoS 0.
-    pub(crate) fn delivered_runs(&mut self, count: u64, bytes: u64) {
-        self.packets_sent.add(PacketType::Publish, count);
-        self.packet_bytes_sent.add(PacketType::Publish, bytes);
-        self.messages_sent[QoS::AtMostOnce as usize] += count;
+    /// Runs of PUBLISH, all of so many packets and so many bytes.
+    pub(crate) fn delivered_runs(&mut self, qos: QoS, runs: u32, count: u32, bytes: usize) {
+        let [runs, count, bytes] = [u64::from(runs), u64::from(count), bytes as u64];
+        self.packets_sent.add(PacketType::Publish, runs * count);
+        self.packet_bytes_sent
+            .add(PacketType::Publish, runs * bytes);
+        self.messages_sent[qos as usize] += runs * count;
     }
 
     pub(crate) fn dropped(&mut self, qos: QoS, why: DropCause) {

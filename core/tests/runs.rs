@@ -37,8 +37,10 @@ enum Step {
     Publish(usize, usize, Vec<(usize, QoS, bool)>),
     /// The network took all that a client was sent.
     Flush(usize),
-    /// A client acknowledges all that it was sent, but for every so many-th.
-    Acknowledge(usize, usize),
+    /// A client answers all messages and PUBRELs that it was sent, but for every so many-th, and sorted by type or not.
+    Acknowledge(usize, usize, bool),
+    /// A publisher releases all identifiers that a PUBREC has come for, but for every so many-th.
+    Release(usize, usize),
     Subscribe(usize, usize),
 }
 
@@ -56,8 +58,8 @@ struct World {
     in_runs: u32,
     /// How many acknowledgements came in a row.
     in_a_row: u32,
-    /// How many messages each client has acknowledged or passed over.
-    done: Vec<usize>,
+    /// How many bytes each client has answered or passed over as a receiver, and as a publisher.
+    done: [Vec<usize>; 2],
     sent: Vec<Vec<u8>>,
     unflushed: Vec<u32>,
 }
@@ -79,7 +81,7 @@ impl World {
             runs,
             in_runs: 0,
             in_a_row: 0,
-            done: vec![0; CLIENTS],
+            done: [vec![0; CLIENTS], vec![0; CLIENTS]],
             sent: vec![Vec::new(); CLIENTS],
             unflushed: vec![0; CLIENTS],
         }
@@ -249,27 +251,67 @@ impl World {
                 let conn = conn(*slot);
                 self.tell(Event::Flushed { conn, bytes });
             }
-            Step::Acknowledge(slot, but) => self.acknowledge(*slot, *but, clients[*slot].version),
+            Step::Acknowledge(slot, but, sorted) => {
+                let version = clients[*slot].version;
+                self.acknowledge(*slot, *but, *sorted, version);
+            }
+            Step::Release(slot, but) => self.release(*slot, *but, clients[*slot].version),
             Step::Subscribe(slot, number) => self.subscribe(*slot, &clients[*slot], *number),
         }
     }
 }
 
 impl World {
-    fn acknowledge(&mut self, slot: usize, but: usize, version: Version) {
+    /// What came for a client since it answered last in this part.
+    fn news(&mut self, part: usize, slot: usize, version: Version) -> Vec<News> {
         let mut decoder = FromServer::new(version, LIMITS);
-        let (mut rest, mut identifiers) = (&self.sent[slot][..], Vec::new());
-        while let Ok(Decoded::Packet { packet, len }) = decoder.decode(rest) {
-            if let ServerPacket::Publish(publish) = packet {
-                identifiers.extend(publish.packet_id);
+        let (all, mut at, mut news) = (&self.sent[slot], 0, Vec::new());
+        while let Ok(Decoded::Packet { packet, len }) = decoder.decode(&all[at..]) {
+            if at >= self.done[part][slot] {
+                news.extend(match packet {
+                    ServerPacket::Publish(publish) => {
+                        publish.packet_id.map(|id| News::Message(publish.qos, id))
+                    }
+                    ServerPacket::PubRel(ack) => Some(News::Release(ack.packet_id)),
+                    ServerPacket::PubRec(ack) => Some(News::Received(ack.packet_id)),
+                    _ => None,
+                });
             }
-            rest = &rest[len..];
+            at += len;
         }
-        let done = core::mem::replace(&mut self.done[slot], identifiers.len());
+        self.done[part][slot] = at;
+        news
+    }
+
+    fn acknowledge(&mut self, slot: usize, but: usize, sorted: bool, version: Version) {
+        let news = self.news(0, slot, version);
+        let answers = news.into_iter().filter_map(|news| match news {
+            News::Message(QoS::ExactlyOnce, id) => Some(ClientPacket::PubRec(Ack::success(id))),
+            News::Message(_, id) => Some(ClientPacket::PubAck(Ack::success(id))),
+            News::Release(id) => Some(ClientPacket::PubComp(Ack::success(id))),
+            News::Received(_) => None,
+        });
+        let mut answers: Vec<_> = answers.collect();
+        if sorted {
+            answers.sort_by_key(|packet| core::cmp::Reverse(packet.packet_type() as u8));
+        }
+        self.answer(slot, but, version, &answers);
+    }
+
+    fn release(&mut self, slot: usize, but: usize, version: Version) {
+        let news = self.news(1, slot, version);
+        let answers = news.into_iter().filter_map(|news| match news {
+            News::Received(id) => Some(ClientPacket::PubRel(Ack::success(id))),
+            _ => None,
+        });
+        let answers: Vec<_> = answers.collect();
+        self.answer(slot, but, version, &answers);
+    }
+
+    fn answer(&mut self, slot: usize, but: usize, version: Version, answers: &[ClientPacket<'_>]) {
         let mut bytes = Vec::new();
-        for (number, &packet_id) in (1..).zip(&identifiers[done..]) {
+        for (number, packet) in (1..).zip(answers) {
             if number % but != 0 {
-                let packet = ClientPacket::PubAck(Ack::success(packet_id));
                 packet.encode(version, &mut bytes).unwrap();
             }
         }
@@ -277,10 +319,18 @@ impl World {
     }
 }
 
+/// What a client answers.
+enum News {
+    Message(QoS, PacketId),
+    Release(PacketId),
+    Received(PacketId),
+}
+
 fn qos() -> impl Strategy<Value = QoS> {
     prop_oneof![
         3 => Just(QoS::AtMostOnce),
         1 => Just(QoS::AtLeastOnce),
+        1 => Just(QoS::ExactlyOnce),
     ]
 }
 
@@ -313,11 +363,16 @@ fn step() -> impl Strategy<Value = Step> {
     let client = || 0..CLIENTS;
     let retain = prop_oneof![9 => Just(false), 1 => Just(true)];
     let message = (0..300_usize, qos(), retain);
-    let messages = prop::collection::vec(message, 1..90);
+    let mixed = prop::collection::vec(message, 1..90);
+    let alike = (0..300_usize, qos(), 1..90_usize)
+        .prop_map(|(len, qos, count)| vec![(len, qos, false); count]);
+    let messages = prop_oneof![mixed, alike];
     prop_oneof![
         4 => (client(), 0..TOPICS.len(), messages).prop_map(|(a, b, c)| Step::Publish(a, b, c)),
         2 => client().prop_map(Step::Flush),
-        2 => (client(), 2..20_usize).prop_map(|(a, b)| Step::Acknowledge(a, b)),
+        2 => (client(), 2..20_usize, any::<bool>())
+            .prop_map(|(a, b, c)| Step::Acknowledge(a, b, c)),
+        1 => (client(), 2..20_usize).prop_map(|(a, b)| Step::Release(a, b)),
         1 => (client(), 0..3_usize).prop_map(|(a, b)| Step::Subscribe(a, b)),
     ]
 }
@@ -404,7 +459,33 @@ fn acknowledgements_come_in_a_row_and_open_the_window() {
     config.limits.inflight_max = 40;
     let messages = vec![(20, QoS::AtLeastOnce, false); 90];
     let mut steps = vec![Step::Publish(0, 0, messages)];
-    steps.extend((0..3).flat_map(|_| [Step::Flush(1), Step::Acknowledge(1, 1000)]));
+    steps.extend((0..3).flat_map(|_| [Step::Flush(1), Step::Acknowledge(1, 1000, false)]));
     let world = check(&config, &vec![client; CLIENTS], &steps).unwrap();
     assert_eq!(world.in_a_row, 90, "40, then 40, then 10");
+}
+
+#[test]
+fn all_packets_of_qos_2_come_in_rows() {
+    let options = SubscribeOptions {
+        qos: QoS::ExactlyOnce,
+        ..SubscribeOptions::default()
+    };
+    for version in [Version::V311, Version::V5] {
+        let client = |subscriptions| Client {
+            version,
+            packet_bytes_max: None,
+            alias_maximum: 0,
+            subscriptions,
+        };
+        let receiver = client(vec![(0, options, None)]);
+        let clients = [client(Vec::new()), receiver.clone(), receiver];
+        let messages = vec![(20, QoS::ExactlyOnce, false); 20];
+        let mut steps = vec![Step::Publish(0, 0, messages), Step::Release(0, 1000)];
+        steps.extend([1, 2].map(|slot| Step::Acknowledge(slot, 1000, false)));
+        steps.extend([1, 2].map(|slot| Step::Acknowledge(slot, 7, false)));
+        let world = check(&Config::default(), &clients, &steps).unwrap();
+        assert_eq!(world.in_runs, 19, "the first one makes the topic known");
+        let (pubrels, pubrecs, pubcomps) = (20, 2 * 20, 2 * (20 - 2));
+        assert_eq!(world.in_a_row, pubrels + pubrecs + pubcomps);
+    }
 }

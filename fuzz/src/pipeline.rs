@@ -281,8 +281,7 @@ impl Mqtt {
     fn next_acks(&mut self, bytes: &mut &[u8], seen: &mut Seen) -> bool {
         let before = seen.packets.len();
         let acks = self.packets.next_acks(bytes, |acks| {
-            let packets = acks.packet_ids().map(Ack::success);
-            let print = packets.map(|ack| format!("4: {:?}", ClientPacket::PubAck(ack)));
+            let print = acks.packets().map(|packet| format!("4: {packet:?}"));
             seen.packets.extend(print);
             assert_eq!(seen.packets.len() - before, acks.count() as usize);
         });

@@ -218,6 +218,28 @@ impl Peer {
         let id = [wire.received[4 + topic], wire.received[5 + topic]];
         PacketId::new(u16::from_be_bytes(id)).expect("a packet identifier is not 0")
     }
+
+    /// What a receiver answers to the packets that the broker wrote last, each of less than 128 bytes: PUBLISH packets or
+    /// acknowledgements.
+    pub(crate) fn answers(&self) -> Vec<u8> {
+        let wire = self.wire.borrow();
+        let (mut rest, mut answers) = (&wire.received[..], Vec::new());
+        while let [first, len, ..] = *rest {
+            let (packet, after) = rest.split_at(2 + usize::from(len));
+            let topic = usize::from(u16::from_be_bytes([packet[2], packet[3]]));
+            let (answer, id_at) = match first {
+                0x32 => ([0x40, 2], 4 + topic),
+                0x34 => ([0x50, 2], 4 + topic),
+                0x50 => ([0x62, 2], 2),
+                0x62 => ([0x70, 2], 2),
+                first => panic!("a packet that begins with {first:#x} is not answered"),
+            };
+            answers.extend(answer);
+            answers.extend(&packet[id_at..id_at + 2]);
+            rest = after;
+        }
+        answers
+    }
 }
 
 pub(crate) fn encoded(version: Version, packet: &ClientPacket<'_>) -> Vec<u8> {

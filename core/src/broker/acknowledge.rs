@@ -7,33 +7,22 @@ use super::{
 use crate::{
     codec::Acks,
     id::ConnId,
-    packet::{Ack, ClientPacket, PacketId, PacketType, QoS, Version},
+    packet::{Ack, PacketId, PacketType, QoS, Version},
     reason::ReasonCode,
+    session::Session,
 };
+use core::iter;
 
 impl Broker {
-    /// What several [`PUBACK`](Self::on_puback) packets have in common is done once.
+    /// What several acknowledgements of one type have in common is done once.
     pub(super) fn on_acks(&mut self, conn: ConnId, acks: Acks<'_>, actions: &mut Actions) -> Flow {
-        let connection = self.state.connections.get_mut(conn);
-        match connection.and_then(|connection| connection.live_mut()) {
-            Some(live) if !self.state.watches.acks => {
-                assert!(
-                    live.held.is_none() && !live.throttled,
-                    "packets of connection {conn}, which is held"
-                );
-                live.last_received = self.state.now;
-                let number = live.session;
-                self.state.take_acks(number, acks, actions);
-            }
-            _ => {
-                for packet_id in acks.packet_ids() {
-                    let packet = ClientPacket::PubAck(Ack::success(packet_id));
-                    // It is not answered: nothing can hold the connection.
-                    let _ = self.on_packet(conn, packet, Acks::PACKET_BYTES, actions);
-                }
+        if self.state.take_acks(conn, acks, actions).is_none() {
+            for packet in acks.packets() {
+                // None of them asks a hook that could hold the connection.
+                let _ = self.take_packet(conn, packet, Acks::PACKET_BYTES, actions);
             }
         }
-        Flow::Continue
+        self.state.flow(conn)
     }
 
     /// The client has a QoS 1 message. Success or failure, it is not sent again. [MQTT-4.3.2-3] [MQTT-4.4.0-2]
@@ -51,37 +40,24 @@ impl Broker {
 
     /// The client has a QoS 2 message, or refuses it. [MQTT-4.3.3-4] [MQTT-4.3.3-5]
     pub(super) fn on_pubrec(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
-        let now = self.state.now;
-        let is_older = self.state.live(conn).version != Version::V5;
-        let evicts = self.state.config.evict_awaiting_release && is_older;
-        let releasing_max = self.state.config.limits.awaiting_release_max;
-        if !ack.reason.is_error() {
-            self.note_ack(conn, ack.packet_id, QoS::ExactlyOnce);
-        }
-        let outbound = &mut self.state.session_of(conn).outbound;
         if ack.reason.is_error() {
+            let outbound = &mut self.state.session_of(conn).outbound;
             if outbound.reject(ack.packet_id) {
                 self.go_on(conn, actions);
             }
             return;
         }
-        let known = outbound.receive(ack.packet_id, now);
-        if evicts {
-            outbound.evict_releasing(releasing_max);
-        }
-        let (packet, reason) = (PacketType::PubRel, answer(known));
+        self.note_ack(conn, ack.packet_id, QoS::ExactlyOnce);
         self.state
-            .send_ack(conn, packet, ack.packet_id, reason, actions);
+            .answer_pubrecs(conn, iter::once(ack.packet_id), actions);
         // [F1] The window of the older versions reopens here, and whatever the version, nothing is kept of the message now.
         self.go_on(conn, actions);
     }
 
     /// The client releases the identifier of a QoS 2 message it sent. [MQTT-4.3.3-11]
     pub(super) fn on_pubrel(&mut self, conn: ConnId, ack: Ack<'_>, actions: &mut Actions) {
-        let known = self.state.session_of(conn).inbound.release(ack.packet_id);
-        let (packet, reason) = (PacketType::PubComp, answer(known));
         self.state
-            .send_ack(conn, packet, ack.packet_id, reason, actions);
+            .answer_pubrels(conn, iter::once(ack.packet_id), actions);
     }
 
     /// A QoS 2 message to the client has come to its end.
@@ -117,18 +93,77 @@ impl Broker {
 }
 
 impl State {
-    fn take_acks(&mut self, number: u32, acks: Acks<'_>, actions: &mut Actions) {
-        let bytes = acks.bytes().len() as u32;
-        self.statistics
-            .received_several(PacketType::PubAck, acks.count(), bytes);
+    /// Takes a row of acknowledgements. None if they have to be taken one by one; nothing was done then.
+    fn take_acks(&mut self, conn: ConnId, acks: Acks<'_>, actions: &mut Actions) -> Option<()> {
+        let live = self.connections.get_mut(conn)?.live_mut()?;
+        assert!(
+            live.held.is_none() && !live.throttled,
+            "packets of connection {conn}, which is held"
+        );
+        let number = live.session;
+        // With something waiting, each PUBREL may be followed by a message.
+        let waits = acks.packet_type() == PacketType::PubRec && self.hot[number as usize].backlog;
+        if self.watches.acks || waits {
+            return None;
+        }
+        live.last_received = self.now;
+        self.statistics.received_several(
+            acks.packet_type(),
+            acks.count(),
+            acks.bytes().len() as u32,
+        );
         let outbound = &mut self.sessions.get_mut(number).outbound;
         let mut has_room = false;
-        for packet_id in acks.packet_ids() {
-            has_room |= outbound.acknowledge(packet_id);
+        match acks.packet_type() {
+            PacketType::PubRec => self.answer_pubrecs(conn, acks.packet_ids(), actions),
+            PacketType::PubRel => self.answer_pubrels(conn, acks.packet_ids(), actions),
+            PacketType::PubComp => {
+                for packet_id in acks.packet_ids() {
+                    has_room |= outbound.complete(packet_id);
+                }
+            }
+            _ => {
+                for packet_id in acks.packet_ids() {
+                    has_room |= outbound.acknowledge(packet_id);
+                }
+            }
         }
         if has_room {
             self.pump(number, actions);
         }
+        Some(())
+    }
+
+    /// Messages have come: their release begins. [MQTT-4.3.3-4]
+    fn answer_pubrecs(
+        &mut self,
+        conn: ConnId,
+        packet_ids: impl Iterator<Item = PacketId>,
+        actions: &mut Actions,
+    ) {
+        let now = self.now;
+        let is_older = self.live(conn).version != Version::V5;
+        let evicts = self.config.evict_awaiting_release && is_older;
+        let releasing_max = self.config.limits.awaiting_release_max;
+        let receive = |session: &mut Session, packet_id| {
+            let known = session.outbound.receive(packet_id, now);
+            if evicts {
+                session.outbound.evict_releasing(releasing_max);
+            }
+            answer(known)
+        };
+        self.send_acks(conn, PacketType::PubRel, packet_ids, receive, actions);
+    }
+
+    /// Identifiers are free again. [MQTT-4.3.3-11]
+    fn answer_pubrels(
+        &mut self,
+        conn: ConnId,
+        packet_ids: impl Iterator<Item = PacketId>,
+        actions: &mut Actions,
+    ) {
+        let release = |session: &mut Session, packet_id| answer(session.inbound.release(packet_id));
+        self.send_acks(conn, PacketType::PubComp, packet_ids, release, actions);
     }
 }
 

@@ -23,12 +23,12 @@ pub enum Action {
         /// Where they stand.
         frame: Frame,
     },
-    /// Send this PUBLISH, or several of QoS 0, to each target, with the target's packet identifier written over the two bytes at
-    /// `packet_id_at`.
+    /// Send this PUBLISH, or several in a row, to each target, with the target's packet identifier, if it has one, written
+    /// over the two bytes at `packet_id_at`.
     Deliver {
-        /// The PUBLISH.
+        /// The PUBLISH, or those in a row.
         frame: Frame,
-        /// The offset of the packet identifier from the start of the frame; 0 if it has none.
+        /// The offset of the packet identifier from the start of the frame; 0 if no target has one.
         packet_id_at: u32,
         /// Who gets it.
         targets: Targets,
@@ -107,7 +107,7 @@ pub struct Targets {
 pub struct Target {
     /// The connection.
     pub conn: ConnId,
-    /// Written into the frame before it is sent; none for QoS 0.
+    /// Written into the frame before it is sent; none for QoS 0, and for messages in a row, which have theirs.
     pub packet_id: Option<PacketId>,
 }
 
@@ -207,6 +207,9 @@ impl Actions {
         let start = self.arena.len();
         encode(&mut self.arena);
         let len = offset(self.arena.len() - start);
+        if len == 0 {
+            return 0;
+        }
         if let Some(Action::Send { conn: last, frame }) = self.list.last_mut()
             && *last == conn
             && (frame.start + frame.len) as usize == start
@@ -287,7 +290,7 @@ impl Actions {
         self.targets.push(Target { conn, packet_id });
     }
 
-    /// Sends PUBLISH packets without identifiers to the targets from `first` on; says how many these are.
+    /// Sends PUBLISH packets as they are to the targets from `first` on; says how many these are.
     #[inline]
     pub(crate) fn deliver_since(&mut self, first: usize, packets: &[u8]) -> u32 {
         let targets = Targets {
@@ -306,6 +309,19 @@ impl Actions {
             });
         }
         targets.end - targets.start
+    }
+
+    /// Sends PUBLISH packets to one connection, after `change` has made them its own.
+    pub(crate) fn deliver_changed(
+        &mut self,
+        conn: ConnId,
+        packets: &[u8],
+        change: impl FnOnce(&mut [u8]),
+    ) {
+        let (first, start) = (self.next_target(), self.arena.len());
+        self.target(conn);
+        self.deliver_since(first, packets);
+        change(&mut self.arena[start..]);
     }
 }
 

@@ -82,7 +82,7 @@ impl State {
                 self.fold_counters(number, [0; 3]);
             }
         } else {
-            self.sessions.get_mut(number).outbound.count(qos);
+            self.sessions.get_mut(number).outbound.count(qos, 1);
         }
     }
 

@@ -212,7 +212,7 @@ impl Broker {
             Some(Phase::Authenticating) => true,
             _ => false,
         };
-        if is_free && !self.state.throttles(conn) {
+        if is_free && self.state.flow(conn) == Flow::Continue {
             actions.push(Action::Resume { conn });
         }
     }

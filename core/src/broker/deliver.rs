@@ -348,6 +348,11 @@ impl State {
 
     /// True if one more message may be unacknowledged on this connection.
     pub(super) fn has_window(&self, number: u32) -> bool {
+        self.window(number) > 0
+    }
+
+    /// How many more messages may be unacknowledged on this connection.
+    pub(super) fn window(&self, number: u32) -> usize {
         let session = self.sessions.get(number);
         let limits = &self.config.limits;
         let releasing_max = match self.config.evict_awaiting_release {
@@ -358,7 +363,7 @@ impl State {
             inflight_max: session.inflight_max,
             releasing_max,
         };
-        session.outbound.has_room(session.version, window)
+        session.outbound.room(session.version, window)
     }
 
     /// True if what is in flight to this session may have to be sent again.

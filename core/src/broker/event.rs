@@ -78,7 +78,7 @@ pub enum Event<'a> {
         /// The packets.
         run: Run<'a>,
     },
-    /// Several PUBACK packets were decoded. It means no more than `Received` for each one.
+    /// Several acknowledgements of one type were decoded. It means no more than `Received` for each one.
     ReceivedAcks {
         /// The connection they came on.
         conn: ConnId,

@@ -2,6 +2,7 @@
 //! parts they use (sessions, index, retained store, wheel) are plain values that know nothing of each other.
 
 mod acknowledge;
+mod acknowledged_run;
 mod action;
 mod attach;
 mod authenticate;
@@ -179,33 +180,42 @@ impl Broker {
         bytes: u32,
         actions: &mut Actions,
     ) -> Flow {
+        let is_answered =
+            !matches!(&packet, ClientPacket::Publish(publish) if publish.qos == QoS::AtMostOnce);
+        match self.take_packet(conn, packet, bytes, actions) {
+            // Where nothing is answered, nobody can be slow to take the answers.
+            Flow::Continue if is_answered => self.state.flow(conn),
+            flow => flow,
+        }
+    }
+
+    /// Takes a packet, whether or not the client takes its answers.
+    #[inline]
+    fn take_packet(
+        &mut self,
+        conn: ConnId,
+        packet: ClientPacket<'_>,
+        bytes: u32,
+        actions: &mut Actions,
+    ) -> Flow {
         self.state.statistics.received(packet.packet_type(), bytes);
         let Some(connection) = self.state.connections.get_mut(conn) else {
             panic!("contract: a packet of connection {conn}, which is not open");
         };
-        let flow = match connection.live_mut() {
-            Some(live) => {
-                assert!(
-                    live.held.is_none() && !live.throttled,
-                    "a packet of connection {conn}, which is held"
-                );
-                live.last_received = self.state.now;
-                if let ClientPacket::Publish(publish) = &packet {
-                    live.received[publish.qos as usize] += 1;
-                    self.state.statistics.messages_received[publish.qos as usize] += 1;
-                    if publish.qos == QoS::AtMostOnce {
-                        // Nothing is answered, so nobody can be slow to take the answers.
-                        return self.on_publish(conn, publish, actions);
-                    }
-                }
-                self.on_live_packet(conn, packet, actions)
-            }
-            None => self.on_early_packet(conn, packet, actions),
+        let Some(live) = connection.live_mut() else {
+            return self.on_early_packet(conn, packet, actions);
         };
-        match flow {
-            Flow::Continue if self.state.throttles(conn) => Flow::Hold,
-            flow => flow,
+        assert!(
+            live.held.is_none() && !live.throttled,
+            "a packet of connection {conn}, which is held"
+        );
+        live.last_received = self.state.now;
+        if let ClientPacket::Publish(publish) = &packet {
+            live.received[publish.qos as usize] += 1;
+            self.state.statistics.messages_received[publish.qos as usize] += 1;
+            return self.on_publish(conn, publish, actions);
         }
+        self.on_live_packet(conn, packet, actions)
     }
 
     fn on_live_packet(
@@ -215,7 +225,7 @@ impl Broker {
         actions: &mut Actions,
     ) -> Flow {
         match packet {
-            ClientPacket::Publish(publish) => return self.on_publish(conn, &publish, actions),
+            ClientPacket::Publish(_) => unreachable!("it was taken before"),
             ClientPacket::PubAck(ack) => self.on_puback(conn, ack, actions),
             ClientPacket::PubRec(ack) => self.on_pubrec(conn, ack, actions),
             ClientPacket::PubRel(ack) => self.on_pubrel(conn, ack, actions),

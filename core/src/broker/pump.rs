@@ -220,17 +220,17 @@ impl Broker {
 }
 
 impl State {
-    /// Stops reading from a connection that does not take its answers. True if it is so.
-    pub(super) fn throttles(&mut self, conn: ConnId) -> bool {
+    /// Whether to read on from a connection: not if it does not take its answers.
+    pub(super) fn flow(&mut self, conn: ConnId) -> Flow {
         let answer_bytes_max = self.config.limits.answer_bytes_max;
-        let Some(live) = self
-            .connections
-            .get_mut(conn)
-            .and_then(|one| one.live_mut())
-        else {
-            return false;
+        let connection = self.connections.get_mut(conn);
+        let Some(live) = connection.and_then(|one| one.live_mut()) else {
+            return Flow::Continue;
         };
         live.throttled = self.hot[live.session as usize].answer_bytes >= answer_bytes_max.max(1);
-        live.throttled
+        match live.throttled {
+            true => Flow::Hold,
+            false => Flow::Continue,
+        }
     }
 }

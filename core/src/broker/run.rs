@@ -16,13 +16,14 @@ use crate::{
     packet::{ClientPacket, QoS, Version},
     topic,
 };
+use alloc::vec::Vec;
 
 /// What the run is to all of its receivers.
-struct Copies<'a> {
-    run: Run<'a>,
-    v5: bool,
+pub(super) struct Copies<'a> {
+    pub(super) run: Run<'a>,
+    pub(super) v5: bool,
     /// The session of the publisher.
-    origin: u32,
+    pub(super) origin: u32,
 }
 
 impl Broker {
@@ -38,11 +39,14 @@ impl Broker {
         };
         if self.state.take_run(conn, &allowed, actions).is_none() {
             for (publish, bytes) in run.packets() {
-                // No hook is asked, and QoS 0 is not answered: nothing can hold the connection.
-                let _ = self.on_packet(conn, ClientPacket::Publish(publish), bytes, actions);
+                // No hook is asked, so that none can hold the connection in the middle.
+                let _ = self.take_packet(conn, ClientPacket::Publish(publish), bytes, actions);
             }
         }
-        Flow::Continue
+        match run.qos() {
+            QoS::AtMostOnce => Flow::Continue,
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.state.flow(conn),
+        }
     }
 }
 
@@ -72,17 +76,28 @@ impl State {
             route.filters <= 1 || self.config.delivery_mode == DeliveryMode::OnlyOnce;
         // With more than one copy for a client, all of the first message come before those of the second.
         let is_simple = has_one_copy_each && route.groups.is_empty();
-        if is_simple {
-            live.route = place;
-            live.last_received = self.now;
-            live.received[QoS::AtMostOnce as usize] += u64::from(run.count());
-            self.statistics
-                .received_run(run.count(), run.bytes().len() as u32);
-            let copies = Copies { run, v5, origin };
-            self.follow_with_run(&route, &copies, actions);
-        }
+        let copies = Copies { run, v5, origin };
+        let is_taken = match run.qos() {
+            _ if !is_simple => false,
+            QoS::AtMostOnce => {
+                self.follow_with_run(&route, &copies, actions);
+                true
+            }
+            QoS::AtLeastOnce | QoS::ExactlyOnce => {
+                self.follow_with_acknowledged_run(conn, &route, &copies, actions)
+            }
+        };
         self.routes.give_back(place, route);
-        is_simple.then_some(())
+        if !is_taken {
+            return None;
+        }
+        let live = self.connections.get_mut(conn)?.live_mut()?;
+        live.route = place;
+        live.last_received = self.now;
+        live.received[run.qos() as usize] += u64::from(run.count());
+        self.statistics
+            .received_run(run.qos(), run.count(), run.bytes().len() as u32);
+        Some(())
     }
 
     fn follow_with_run(&mut self, route: &Route, copies: &Copies<'_>, actions: &mut Actions) {
@@ -100,16 +115,10 @@ impl State {
                 _ => others.push(place),
             }
         }
-        let passed = u64::from(actions.deliver_since(first, run.bytes()));
-        self.statistics.delivered_runs(
-            passed * u64::from(run.count()),
-            passed * run.bytes().len() as u64,
-        );
-        if !others.is_empty() {
-            self.offer_one_by_one(&others, route, copies, actions);
-            others.clear();
-        }
-        self.others = others;
+        let passed = actions.deliver_since(first, run.bytes());
+        self.statistics
+            .delivered_runs(QoS::AtMostOnce, passed, run.count(), run.bytes().len());
+        self.others = self.offer_one_by_one(others, route, copies, actions);
     }
 
     /// The whole run to a connection that takes it now and as it is. False if it is no such; nothing was done then.
@@ -131,8 +140,24 @@ impl State {
     }
 
     /// The messages of a run in turn, each to all receivers that could not have the whole run.
+    /// Returns the list of their places, empty.
+    #[inline]
+    pub(super) fn offer_one_by_one(
+        &mut self,
+        mut places: Vec<u32>,
+        route: &Route,
+        copies: &Copies<'_>,
+        actions: &mut Actions,
+    ) -> Vec<u32> {
+        if !places.is_empty() {
+            self.offer_each(&places, route, copies, actions);
+            places.clear();
+        }
+        places
+    }
+
     #[cold]
-    fn offer_one_by_one(
+    fn offer_each(
         &mut self,
         places: &[u32],
         route: &Route,

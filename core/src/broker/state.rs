@@ -389,18 +389,37 @@ impl State {
         reason: ReasonCode,
         actions: &mut Actions,
     ) {
+        let packet_ids = core::iter::once(packet_id);
+        self.send_acks(conn, packet, packet_ids, |_, _| reason, actions);
+    }
+
+    /// Sends one for each identifier, with the reason that the session gives.
+    #[inline]
+    pub(crate) fn send_acks(
+        &mut self,
+        conn: ConnId,
+        packet: PacketType,
+        packet_ids: impl Iterator<Item = PacketId>,
+        mut reason: impl FnMut(&mut Session, PacketId) -> ReasonCode,
+        actions: &mut Actions,
+    ) {
         let live = self.live(conn);
-        let (session, version) = (live.session, live.version);
-        let hot = &mut self.hot[session as usize];
-        if ack_len(version, reason) > hot.packet_bytes_max {
-            return;
-        }
+        let (number, version) = (live.session, live.version);
+        let session = self.sessions.get_mut(number);
+        let hot = &mut self.hot[number as usize];
+        let mut count = 0;
         let bytes = actions.send(conn, |arena| {
-            put_ack(arena, version, packet, packet_id, reason);
+            for packet_id in packet_ids {
+                let reason = reason(session, packet_id);
+                if ack_len(version, reason) <= hot.packet_bytes_max {
+                    put_ack(arena, version, packet, packet_id, reason);
+                    count += 1;
+                }
+            }
         });
         hot.outbound_bytes = hot.outbound_bytes.saturating_add(bytes);
         hot.answer_bytes = hot.answer_bytes.saturating_add(bytes);
-        self.statistics.sent(packet, bytes);
+        self.statistics.sent_several(packet, count, bytes);
     }
 
     /// Sends to a connection that has no session, or none any more.

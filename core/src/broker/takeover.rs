@@ -110,7 +110,7 @@ impl Broker {
             unreachable!("only a CONNECT waits for a session");
         };
         self.admit(conn, &connect, actions);
-        if self.state.is_live(conn) && !self.state.throttles(conn) {
+        if self.state.is_live(conn) && self.state.flow(conn) == Flow::Continue {
             actions.push(Action::Resume { conn });
         }
     }

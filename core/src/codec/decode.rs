@@ -111,7 +111,7 @@ impl FromClient {
             .map_err(|fault| error(fault, bytes, *version, Sender::Client))
     }
 
-    /// The messages of QoS 0 that `bytes` begin with, if they go to the topic of the PUBLISH that was decoded
+    /// The messages in a row that `bytes` begin with, if they go to the topic of the PUBLISH that was decoded
     /// [last](Self::decode_lending). None otherwise: what is there is then to be decoded.
     #[inline]
     pub fn run<'a>(&'a self, bytes: &'a [u8]) -> Option<Run<'a>> {
@@ -119,8 +119,8 @@ impl FromClient {
             .run(self.version?, self.limits.packet_bytes_max, bytes)
     }
 
-    /// The PUBACK packets that `bytes` begin with, if they are in their shortest form. None otherwise: what is there is then
-    /// to be decoded.
+    /// The acknowledgements that `bytes` begin with, if they are in their shortest form. None otherwise: what is there is
+    /// then to be decoded.
     #[inline]
     pub fn acks<'a>(&self, bytes: &'a [u8]) -> Option<Acks<'a>> {
         self.version?;

@@ -58,22 +58,20 @@ pub(crate) struct Resend {
 }
 
 impl Outbound {
-    /// True if one more message may be sent. [MQTT-3.3.4-9]
+    /// How many more messages may be sent. [MQTT-3.3.4-9]
     ///
     /// In 5.0 a QoS 2 message occupies the window until PUBCOMP [MQTT 5.0, 4.9]; before, until PUBREC.
-    pub(crate) fn has_room(&self, version: Version, window: Window) -> bool {
+    pub(crate) fn room(&self, version: Version, window: Window) -> usize {
         let releasing = self.releasing_len();
-        if self.inflight.len() + releasing >= usize::from(u16::MAX) {
-            return false;
-        }
+        let free = usize::from(u16::MAX).saturating_sub(self.inflight.len() + releasing);
         let occupied = if version == Version::V5 {
             self.unsent_from as usize + releasing
         } else if releasing >= usize::from(window.releasing_max) {
-            return false;
+            return 0;
         } else {
             self.unsent_from as usize
         };
-        occupied < usize::from(window.inflight_max)
+        free.min(usize::from(window.inflight_max).saturating_sub(occupied))
     }
 
     /// True while messages of an earlier connection wait to be sent again.
@@ -104,14 +102,14 @@ impl Outbound {
         Some(packet_id)
     }
 
-    /// A copy was handed to the connection.
-    pub(crate) fn count(&mut self, qos: QoS) {
+    /// Copies were handed to the connection.
+    pub(crate) fn count(&mut self, qos: QoS, copies: u32) {
         let sent = match qos {
             QoS::AtMostOnce => return,
             QoS::AtLeastOnce => &mut self.sent[0],
             QoS::ExactlyOnce => &mut self.sent[1],
         };
-        *sent = sent.saturating_add(1);
+        *sent = sent.saturating_add(copies);
     }
 
     /// The copies that were handed to connections, by QoS.
@@ -410,21 +408,22 @@ mod tests {
         let mut outbound = Outbound::default();
         let id = begin(&mut outbound, QoS::ExactlyOnce);
         begin(&mut outbound, QoS::ExactlyOnce);
-        assert!(!outbound.has_room(Version::V5, WINDOW));
+        assert_eq!(outbound.room(Version::V5, WINDOW), 0);
         let wide = Window {
             releasing_max: 2,
             ..WINDOW
         };
-        assert!(!outbound.has_room(Version::V311, wide));
+        assert_eq!(outbound.room(Version::V311, wide), 0);
         assert!(outbound.receive(id, NOW));
-        assert!(!outbound.has_room(Version::V5, WINDOW));
-        assert!(outbound.has_room(Version::V311, wide));
-        assert!(
-            !outbound.has_room(Version::V311, WINDOW),
+        assert_eq!(outbound.room(Version::V5, WINDOW), 0);
+        assert_eq!(outbound.room(Version::V311, wide), 1);
+        assert_eq!(
+            outbound.room(Version::V311, WINDOW),
+            0,
             "one awaits PUBCOMP"
         );
         assert!(outbound.complete(id));
-        assert!(outbound.has_room(Version::V5, WINDOW));
+        assert_eq!(outbound.room(Version::V5, WINDOW), 1);
     }
 
     fn begin(outbound: &mut Outbound, qos: QoS) -> PacketId {

@@ -85,7 +85,7 @@ impl Packets {
         Some(take(run))
     }
 
-    /// The same for PUBACK packets in a row.
+    /// The same for acknowledgements in a row.
     #[inline]
     pub fn next_acks<R>(
         &mut self,

@@ -178,10 +178,19 @@ impl World {
     /// Messages that differ in their payloads only.
     fn publish_in_a_row(&mut self, client: usize, place: usize, version: Version) -> Judged {
         let topic = packets::any_topic(&mut self.dice, self.plan.shares);
-        let (qos, nothing) = (QoS::AtMostOnce, PropertiesBuf::new());
+        let none = PropertiesBuf::new();
+        let qos = packets::any_qos(&mut self.dice);
         for _ in 0..self.dice.one(&[2, 3, 8]) {
             let payload = self.payload(client, "r");
-            let bytes = packets::publish(topic, &payload, qos, false, None, &nothing, version);
+            let speaker = &mut self.clients[client];
+            if qos != QoS::AtMostOnce && speaker.outstanding() > 20 {
+                return Ok(());
+            }
+            let packet_id = (qos != QoS::AtMostOnce).then(|| speaker.free_id());
+            let bytes = packets::publish(topic, &payload, qos, false, packet_id, &none, version);
+            if let Some(packet_id) = packet_id {
+                speaker.sends(packet_id, &bytes);
+            }
             self.conns[place].sent.extend(bytes);
         }
         Ok(())

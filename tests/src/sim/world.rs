@@ -119,7 +119,13 @@ impl World {
                 self.trace.order(|| format!("a hook orders {command:?}"));
             }
         }
-        if let (Event::Received { conn, .. }, Flow::Hold) = (event, flow) {
+        let received = match event {
+            Event::Received { conn, .. }
+            | Event::ReceivedRun { conn, .. }
+            | Event::ReceivedAcks { conn, .. } => Some(conn),
+            _ => None,
+        };
+        if let (Some(conn), Flow::Hold) = (received, flow) {
             self.find(*conn)?.is_held = true;
         }
         self.perform(&mut turn)?;

@@ -53,22 +53,52 @@ pub(crate) const BUGS: &[Bug] = &[
         "outbound.acknowledge(packet_id);",
     ),
     bug(
+        "pubrecs-in-a-row-go-before-the-queue",
+        "broker/acknowledge.rs",
+        "acks.packet_type() == PacketType::PubRec && self.hot[number as usize].backlog;",
+        "acks.packet_type() == PacketType::PubRec && false;",
+    ),
+    bug(
+        "qos2-repeat-in-a-run-taken-as-new",
+        "broker/acknowledged_run.rs",
+        "fits && !run.packet_ids().any(|(_, id)| inbound.contains(id))",
+        "fits",
+    ),
+    bug(
+        "a-run-overfills-the-window",
+        "broker/acknowledged_run.rs",
+        "self.window(number) >= run.count() as usize",
+        "self.window(number) > 0",
+    ),
+    bug(
+        "a-run-is-upgraded",
+        "broker/acknowledged_run.rs",
+        "receiver.options.qos() >= run.qos()",
+        "receiver.options.qos() >= QoS::AtMostOnce",
+    ),
+    bug(
+        "a-run-keeps-identifiers-of-the-publisher",
+        "broker/acknowledged_run.rs",
+        "copy[at..at + 2].copy_from_slice(&packet_id.get().to_be_bytes());",
+        "let _ = (&copy, at, packet_id);",
+    ),
+    bug(
         "unknown-pubrel-succeeds",
         "broker/acknowledge.rs",
-        "(PacketType::PubComp, answer(known))",
-        "(PacketType::PubComp, answer(known || true))",
+        "answer(session.inbound.release(packet_id))",
+        "answer(session.inbound.release(packet_id) || true)",
     ),
     bug(
         "unknown-pubrec-succeeds",
         "broker/acknowledge.rs",
-        "(PacketType::PubRel, answer(known))",
-        "(PacketType::PubRel, answer(known || true))",
+        "            answer(known)\n        };",
+        "            answer(known || true)\n        };",
     ),
     bug(
         "pubrel-frees-nothing",
         "broker/acknowledge.rs",
-        ".inbound.release(ack.packet_id);",
-        ".inbound.contains(ack.packet_id);",
+        "answer(session.inbound.release(packet_id))",
+        "answer(session.inbound.contains(packet_id))",
     ),
     bug(
         "error-pubrec-frees-nothing",
@@ -266,7 +296,7 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "held-connection-read-on",
         "broker/consult.rs",
-        "        if is_free && !self.state.throttles(conn) {\n",
+        "        if is_free && self.state.flow(conn) == Flow::Continue {\n",
         "        if is_free && actions.is_empty() {\n",
     ),
     bug(

@@ -180,10 +180,22 @@ pub const CASES: &[Case] = &[
         publish::turn_qos1,
     ),
     case(
+        "turn-qos1-32",
+        "the same, each of 32 messages that were read at once, and their PUBACKs too",
+        32,
+        publish::turn_qos1_many,
+    ),
+    case(
         "turn-qos2",
         "whole turns: all eight packets of both sides, 64 bytes",
         1,
         publish::turn_qos2,
+    ),
+    case(
+        "turn-qos2-32",
+        "the same, each of 32 messages whose packets come in rows",
+        32,
+        publish::turn_qos2_many,
     ),
     case(
         "connect",

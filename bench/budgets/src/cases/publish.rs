@@ -5,7 +5,7 @@ use crate::{
     rounds::Rounds,
     world::{self, Peer, World},
 };
-use sanderling_core::packet::{ClientPacket, Publish, QoS, Version};
+use sanderling_core::packet::{ClientPacket, PacketId, Publish, QoS, Version};
 
 const V311: Version = Version::V311;
 
@@ -178,6 +178,48 @@ pub(super) fn turn_qos2(rounds: &mut Rounds<'_>) {
         rounds.count(|| world.turn(&subscriber));
         assert_eq!(subscriber.first_byte(), 0x62, "PUBREL");
         subscriber.send(&ClientPacket::PubComp(world::ack(delivered)));
+        rounds.count(|| world.turn(&subscriber));
+    }
+}
+
+/// As many messages as are read and acknowledged at once.
+const ROW: u16 = 32;
+
+fn row(qos: QoS) -> Vec<u8> {
+    let messages = (1..=ROW).flat_map(|number| {
+        let publish = Publish {
+            packet_id: PacketId::new(number),
+            ..world::publish(TOPIC, MEDIUM, qos)
+        };
+        world::encoded(V311, &ClientPacket::Publish(publish))
+    });
+    messages.collect()
+}
+
+pub(super) fn turn_qos1_many(rounds: &mut Rounds<'_>) {
+    let (mut world, publisher, subscriber) = pair(V311, QoS::AtLeastOnce);
+    let bytes = row(QoS::AtLeastOnce);
+    while rounds.next() {
+        publisher.send_bytes(&bytes);
+        rounds.count(|| world.turn(&publisher));
+        assert_eq!(publisher.first_byte(), 0x40, "PUBACK");
+        subscriber.send_bytes(&subscriber.answers());
+        rounds.count(|| world.turn(&subscriber));
+    }
+}
+
+pub(super) fn turn_qos2_many(rounds: &mut Rounds<'_>) {
+    let (mut world, publisher, subscriber) = pair(V311, QoS::ExactlyOnce);
+    let bytes = row(QoS::ExactlyOnce);
+    while rounds.next() {
+        publisher.send_bytes(&bytes);
+        rounds.count(|| world.turn(&publisher));
+        publisher.send_bytes(&publisher.answers());
+        rounds.count(|| world.turn(&publisher));
+        assert_eq!(publisher.first_byte(), 0x70, "PUBCOMP");
+        subscriber.send_bytes(&subscriber.answers());
+        rounds.count(|| world.turn(&subscriber));
+        subscriber.send_bytes(&subscriber.answers());
         rounds.count(|| world.turn(&subscriber));
     }
 }

@@ -32,7 +32,7 @@ use sanderling_core::{
     broker::{Close, Event, Flow, Link, NewSubscription},
     config::{Config, Limits},
     id::{ConnId, Ticket},
-    packet::{Ack, ClientPacket, Version},
+    packet::{ClientPacket, PacketType, QoS, Version},
     reason::ReasonCode,
 };
 use session::{Message, Session};
@@ -222,7 +222,11 @@ impl Model {
             Event::Received { conn, packet, .. } => self.on_packet(*conn, packet, turn, tally)?,
             Event::ReceivedRun { conn, run } => {
                 if run.count() > 1 {
-                    tally.sometimes("messages come in a run");
+                    tally.sometimes(match run.qos() {
+                        QoS::AtMostOnce => "messages come in a run",
+                        QoS::AtLeastOnce => "messages of QoS 1 come in a run",
+                        QoS::ExactlyOnce => "messages of QoS 2 come in a run",
+                    });
                 }
                 for (publish, _) in run.packets() {
                     self.on_packet(*conn, &ClientPacket::Publish(publish), turn, tally)?;
@@ -230,10 +234,14 @@ impl Model {
             }
             Event::ReceivedAcks { conn, acks } => {
                 if acks.count() > 1 {
-                    tally.sometimes("acknowledgements come in a row");
+                    tally.sometimes(match acks.packet_type() {
+                        PacketType::PubRec => "PUBRECs come in a row",
+                        PacketType::PubRel => "PUBRELs come in a row",
+                        PacketType::PubComp => "PUBCOMPs come in a row",
+                        _ => "PUBACKs come in a row",
+                    });
                 }
-                for packet_id in acks.packet_ids() {
-                    let packet = ClientPacket::PubAck(Ack::success(packet_id));
+                for packet in acks.packets() {
                     self.on_packet(*conn, &packet, turn, tally)?;
                 }
             }
@@ -329,7 +337,10 @@ impl Model {
 
     /// A connection is held exactly as long as there is a question about it, or it takes no answers.
     fn is_to_be_held(&mut self, event: &Event<'_>, tally: &mut Tally) -> bool {
-        let Event::Received { conn: id, .. } = event else {
+        let (Event::Received { conn: id, .. }
+        | Event::ReceivedRun { conn: id, .. }
+        | Event::ReceivedAcks { conn: id, .. }) = event
+        else {
             return false;
         };
         let conn = self.conns.get(id);
