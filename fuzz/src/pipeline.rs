@@ -8,7 +8,7 @@
 use sanderling_core::{
     broker::{Identity, Stage},
     config::Limits,
-    packet::{Ack, ClientPacket},
+    packet::ClientPacket,
 };
 use sanderling_runtime::{
     Arrival, Layers, Listener, Outbox, Packets, Proxies, Received, Transport, WebSocketOptions,
