@@ -14,7 +14,7 @@
 
 use super::{
     level::{self, Level, Levels},
-    member::{Member, Members},
+    member::{Crowds, Member, Members},
     slab::{NONE, Slab},
 };
 use alloc::{boxed::Box, string::String, vec::Vec};
@@ -30,7 +30,9 @@ const ROOT: u32 = 0;
 /// Filters are given as *paths*: what [`TopicFilter::path`](super::TopicFilter::path) returns.
 pub struct Index {
     nodes: Slab<Node>,
-    leaves: Slab<Leaf>,
+    /// Of each node what only changes and long levels need, under the same numbers.
+    names: Slab<Name>,
+    crowds: Crowds,
     /// The nodes for literal levels of at most eight bytes.
     short: HashTable<Short>,
     /// The nodes for longer ones.
@@ -47,30 +49,31 @@ struct Short {
     node: u32,
 }
 
-/// The levels of some filters up to here.
+/// The levels of some filters up to here. A match reads one place for each.
+#[repr(align(32))]
 struct Node {
-    parent: u32,
     /// How many children stand for a literal level.
     literals: u32,
     /// The child for the level `+`.
     plus: u32,
-    /// The leaf of the filter that ends here.
-    leaf: u32,
-    /// The leaf of the filter that ends with `#` below here.
-    hash_leaf: u32,
-    /// The level of this node, as in [`Level`]; unused in the root and in nodes for `+`.
+    /// Of the filter that ends here.
+    at: Members,
+    /// Of the filter that ends with `#` below here.
+    below: Members,
+}
+
+const _: () = assert!(size_of::<Node>() == 32, "two of them fill a cache line");
+
+/// Where a node hangs.
+#[derive(Default)]
+struct Name {
+    parent: u32,
+    /// The level of the node, as in [`Level`]; unused in the root and in nodes for `+`.
     word: u64,
     tail: Box<[u8]>,
 }
 
-/// One filter.
-#[derive(Default)]
-struct Leaf {
-    members: Members,
-    place: Place,
-}
-
-/// Where a filter's leaf hangs.
+/// Where a filter's members stand.
 #[derive(Clone, Copy)]
 enum Place {
     /// The filter ends at this node.
@@ -82,11 +85,10 @@ enum Place {
 impl Index {
     /// An empty index. The seed makes collisions unpredictable for clients; it changes nothing that can be seen.
     pub fn new(seed: u64) -> Self {
-        let mut nodes = Slab::new();
-        assert_eq!(nodes.insert(Node::default()), ROOT, "the root comes first");
-        Self {
-            nodes,
-            leaves: Slab::new(),
+        let mut index = Self {
+            nodes: Slab::new(),
+            names: Slab::new(),
+            crowds: Slab::new(),
             short: HashTable::new(),
             long: HashTable::new(),
             hasher: NodeHasher {
@@ -94,7 +96,9 @@ impl Index {
                 shared: SharedSeed::from_u64(seed),
             },
             subscriptions: 0,
-        }
+        };
+        assert_eq!(index.add(Name::default()), ROOT, "the root comes first");
+        index
     }
 
     /// How many subscriptions there are.
@@ -116,11 +120,9 @@ impl Index {
     /// no time is a replaced subscription absent. [MQTT-3.8.4-3]
     pub fn subscribe(&mut self, path: &str, member: Member) -> Option<Member> {
         let place = self.grow(path);
-        let leaf = match self.leaf_at(place) {
-            NONE => self.hang_leaf(place),
-            leaf => leaf,
-        };
-        let replaced = self.leaves[leaf].members.insert(member);
+        let replaced = place
+            .members_mut(&mut self.nodes)
+            .insert(&mut self.crowds, member);
         self.subscriptions += usize::from(replaced.is_none());
         replaced
     }
@@ -128,15 +130,10 @@ impl Index {
     /// Ends a session's subscription to a filter and returns what it was.
     pub fn unsubscribe(&mut self, path: &str, session: u32) -> Option<Member> {
         let place = self.find(path)?;
-        let leaf = self.leaf_at(place);
-        if leaf == NONE {
-            return None;
-        }
-        let removed = self.leaves[leaf].members.remove(session)?;
+        let members = place.members_mut(&mut self.nodes);
+        let removed = members.remove(&mut self.crowds, session)?;
         self.subscriptions -= 1;
-        if self.leaves[leaf].is_empty() {
-            self.leaves.remove(leaf);
-            self.set_leaf(place, NONE);
+        if members.is_empty() {
             self.prune(place.node());
         }
         Some(removed)
@@ -144,17 +141,15 @@ impl Index {
 
     /// A session's subscription to exactly this filter.
     pub fn get(&self, path: &str, session: u32) -> Option<Member> {
-        match self.leaf_at(self.find(path)?) {
-            NONE => None,
-            leaf => self.leaves[leaf].members.get(session),
-        }
+        let place = self.find(path)?;
+        place.members(&self.nodes).get(&self.crowds, session)
     }
 
     /// The members of exactly this filter.
     pub fn members(&self, path: &str) -> &[Member] {
-        match self.find(path).map(|place| self.leaf_at(place)) {
-            None | Some(NONE) => &[],
-            Some(leaf) => self.leaves[leaf].members.as_slice(),
+        match self.find(path) {
+            None => &[],
+            Some(place) => place.members(&self.nodes).as_slice(&self.crowds),
         }
     }
 
@@ -162,13 +157,16 @@ impl Index {
     /// how many have. A filter keeps its number as long as it has members, so a walk in pieces misses none that is there
     /// all the time.
     pub fn filters_from(&self, from: u32) -> impl Iterator<Item = (u32, String, usize)> {
-        self.leaves.iter_from(from).filter_map(|(number, leaf)| {
-            let sessions = leaf.members.sessions_len();
-            (sessions > 0).then(|| (number, self.path_at(leaf.place), sessions))
+        let nodes = self.nodes.iter_from(from / 2);
+        let places = nodes.flat_map(|(node, _)| [Place::At(node), Place::Below(node)]);
+        let places = places.skip_while(move |place| place.number() < from);
+        places.filter_map(|place| {
+            let sessions = place.members(&self.nodes).sessions_len(&self.crowds);
+            (sessions > 0).then(|| (place.number(), self.path_at(place), sessions))
         })
     }
 
-    /// The path that leads to a leaf.
+    /// The path that leads to a place.
     fn path_at(&self, place: Place) -> String {
         let mut path = Vec::new();
         if let Place::Below(_) = place {
@@ -177,16 +175,16 @@ impl Index {
         // From the last level to the first, each backwards.
         let mut number = place.node();
         while number != ROOT {
-            let node = &self.nodes[number];
-            if self.nodes[node.parent].plus == number {
+            let name = &self.names[number];
+            if self.nodes[name.parent].plus == number {
                 path.push(b'+');
             } else {
-                path.extend(node.tail.iter().rev());
-                let word = node.word.to_le_bytes();
-                path.extend(word.iter().take(Level::word_len(node.word)).rev());
+                path.extend(name.tail.iter().rev());
+                let word = name.word.to_le_bytes();
+                path.extend(word.iter().take(Level::word_len(name.word)).rev());
             }
             path.push(b'/');
-            number = node.parent;
+            number = name.parent;
         }
         path.pop();
         path.reverse();
@@ -195,12 +193,12 @@ impl Index {
 
     /// Hands over the members of every filter that matches `topic`, once per filter, never an empty slice.
     pub fn for_each_match(&self, topic: &str, mut found: impl FnMut(&[Member])) {
-        self.walk(topic, |leaf| found(leaf.members.as_slice()));
+        self.walk(topic, |members| found(members.as_slice(&self.crowds)));
     }
 
     /// Goes down literal levels first; where a `+` offers another way, it is noted and taken later.
     #[inline]
-    fn walk(&self, topic: &str, mut found: impl FnMut(&Leaf)) {
+    fn walk(&self, topic: &str, mut found: impl FnMut(&Members)) {
         let levels = Levels::new(topic);
         let mut others: SmallVec<[(u32, usize); 16]> = SmallVec::new();
         let (mut node, mut from) = (ROOT, 0);
@@ -214,8 +212,8 @@ impl Index {
         loop {
             if node != NONE {
                 let here = &self.nodes[node];
-                if here.hash_leaf != NONE {
-                    found(&self.leaves[here.hash_leaf]);
+                if !here.below.is_empty() {
+                    found(&here.below);
                 }
                 if let Some((level, next)) = levels.at(from) {
                     let literal = if here.literals > 0 {
@@ -229,8 +227,8 @@ impl Index {
                     (node, from) = (if literal != NONE { literal } else { here.plus }, next);
                     continue;
                 }
-                if here.leaf != NONE {
-                    found(&self.leaves[here.leaf]);
+                if !here.at.is_empty() {
+                    found(&here.at);
                 }
             }
             match others.pop() {
@@ -257,13 +255,13 @@ impl Index {
     fn long_child(&self, parent: u32, level: Level<'_>) -> u32 {
         let hash = self.hasher.long(parent, level.word, level.tail);
         let is_it = |&child: &u32| {
-            let child = &self.nodes[child];
+            let child = &self.names[child];
             (child.parent, child.word) == (parent, level.word) && *child.tail == *level.tail
         };
         self.long.find(hash, is_it).copied().unwrap_or(NONE)
     }
 
-    /// Where the filter's leaf hangs, if all its levels are there.
+    /// Where the filter's members stand, if all its levels are there.
     fn find(&self, path: &str) -> Option<Place> {
         let mut node = ROOT;
         for level in level::levels(path) {
@@ -279,7 +277,7 @@ impl Index {
         Some(Place::At(node))
     }
 
-    /// Where the filter's leaf hangs; levels that are missing are made.
+    /// Where the filter's members stand; levels that are missing are made.
     fn grow(&mut self, path: &str) -> Place {
         let mut node = ROOT;
         for level in level::levels(path) {
@@ -297,9 +295,9 @@ impl Index {
         if plus != NONE {
             return plus;
         }
-        let plus = self.nodes.insert(Node {
+        let plus = self.add(Name {
             parent,
-            ..Node::default()
+            ..Name::default()
         });
         self.nodes[parent].plus = plus;
         plus
@@ -311,11 +309,10 @@ impl Index {
             return child;
         }
         let Level { word, tail } = level;
-        let node = self.nodes.insert(Node {
+        let node = self.add(Name {
             parent,
             word,
             tail: tail.into(),
-            ..Node::default()
         });
         self.nodes[parent].literals += 1;
         let hasher = &self.hasher;
@@ -325,8 +322,8 @@ impl Index {
             self.short
                 .insert_unique(hash, Short { word, parent, node }, rehash);
         } else {
-            let nodes = &self.nodes;
-            let rehash = |&node: &u32| nodes[node].long_hash(hasher);
+            let names = &self.names;
+            let rehash = |&node: &u32| names[node].long_hash(hasher);
             self.long
                 .insert_unique(hasher.long(parent, word, tail), node, rehash);
         }
@@ -336,7 +333,7 @@ impl Index {
     /// Removes `node` and those above it that nothing needs any more.
     fn prune(&mut self, mut node: u32) {
         while node != ROOT && self.nodes[node].is_bare() {
-            let parent = self.nodes[node].parent;
+            let parent = self.names[node].parent;
             if self.nodes[parent].plus == node {
                 self.nodes[parent].plus = NONE;
             } else {
@@ -344,46 +341,32 @@ impl Index {
                 self.nodes[parent].literals -= 1;
             }
             self.nodes.remove(node);
+            self.names.remove(node);
             node = parent;
         }
     }
 
     /// Takes a node out of the table that it stands in.
     fn forget_literal(&mut self, number: u32) {
-        let node = &self.nodes[number];
-        let forgotten = if node.tail.is_empty() {
-            let hash = self.hasher.short(node.parent, node.word);
+        let name = &self.names[number];
+        let forgotten = if name.tail.is_empty() {
+            let hash = self.hasher.short(name.parent, name.word);
             let entry = self.short.find_entry(hash, |short| short.node == number);
             entry.is_ok_and(|entry| entry.remove().0.node == number)
         } else {
-            let hash = node.long_hash(&self.hasher);
+            let hash = name.long_hash(&self.hasher);
             let entry = self.long.find_entry(hash, |&other| other == number);
             entry.is_ok_and(|entry| entry.remove().0 == number)
         };
         assert!(forgotten, "every literal node stands in a table");
     }
 
-    fn leaf_at(&self, place: Place) -> u32 {
-        match place {
-            Place::At(node) => self.nodes[node].leaf,
-            Place::Below(node) => self.nodes[node].hash_leaf,
-        }
-    }
-
-    fn set_leaf(&mut self, place: Place, leaf: u32) {
-        match place {
-            Place::At(node) => self.nodes[node].leaf = leaf,
-            Place::Below(node) => self.nodes[node].hash_leaf = leaf,
-        }
-    }
-
-    fn hang_leaf(&mut self, place: Place) -> u32 {
-        let leaf = self.leaves.insert(Leaf {
-            members: Members::default(),
-            place,
-        });
-        self.set_leaf(place, leaf);
-        leaf
+    /// A node that nothing hangs on yet.
+    fn add(&mut self, name: Name) -> u32 {
+        let node = self.nodes.insert(Node::default());
+        let same = self.names.insert(name);
+        assert_eq!(node, same, "both slabs see the same changes");
+        node
     }
 }
 
@@ -402,43 +385,52 @@ impl Place {
             Self::At(node) | Self::Below(node) => node,
         }
     }
-}
 
-impl Default for Place {
-    /// That of no leaf.
-    fn default() -> Self {
-        Self::At(NONE)
+    /// A number of its own.
+    const fn number(self) -> u32 {
+        match self {
+            Self::At(node) => node * 2,
+            Self::Below(node) => node * 2 + 1,
+        }
     }
-}
 
-impl Leaf {
-    fn is_empty(&self) -> bool {
-        self.members.as_slice().is_empty()
+    fn members(self, nodes: &Slab<Node>) -> &Members {
+        match self {
+            Self::At(node) => &nodes[node].at,
+            Self::Below(node) => &nodes[node].below,
+        }
+    }
+
+    fn members_mut(self, nodes: &mut Slab<Node>) -> &mut Members {
+        match self {
+            Self::At(node) => &mut nodes[node].at,
+            Self::Below(node) => &mut nodes[node].below,
+        }
     }
 }
 
 impl Node {
     /// Whether neither a filter nor another node needs it.
     const fn is_bare(&self) -> bool {
-        self.literals == 0 && self.plus == NONE && self.leaf == NONE && self.hash_leaf == NONE
-    }
-
-    fn long_hash(&self, hasher: &NodeHasher) -> u64 {
-        hasher.long(self.parent, self.word, &self.tail)
+        let has_members = !self.at.is_empty() || !self.below.is_empty();
+        self.literals == 0 && self.plus == NONE && !has_members
     }
 }
 
 impl Default for Node {
     fn default() -> Self {
         Self {
-            parent: NONE,
             literals: 0,
             plus: NONE,
-            leaf: NONE,
-            hash_leaf: NONE,
-            word: 0,
-            tail: Box::default(),
+            at: Members::Nobody,
+            below: Members::Nobody,
         }
+    }
+}
+
+impl Name {
+    fn long_hash(&self, hasher: &NodeHasher) -> u64 {
+        hasher.long(self.parent, self.word, &self.tail)
     }
 }
 

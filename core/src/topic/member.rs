@@ -6,6 +6,7 @@
     reason = "a position comes from the list it is used on"
 )]
 
+use super::slab::Slab;
 use crate::packet::QoS;
 use alloc::{boxed::Box, vec::Vec};
 use foldhash::fast::FixedState;
@@ -35,46 +36,40 @@ const _: () = assert!(
     "members fill the caches of a fan-out"
 );
 
-/// What a fan-out needs of the subscription options, in one byte.
+/// What a fan-out needs of the subscription options.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct MemberOptions(u8);
+pub struct MemberOptions {
+    qos: QoS,
+    no_local: bool,
+    retain_as_published: bool,
+}
 
 impl MemberOptions {
-    const QOS: u8 = 0b0011;
-    const NO_LOCAL: u8 = 0b0100;
-    const RETAIN_AS_PUBLISHED: u8 = 0b1000;
-
     /// Packs the options.
     pub const fn new(qos: QoS, no_local: bool, retain_as_published: bool) -> Self {
-        let no_local = if no_local { Self::NO_LOCAL } else { 0 };
-        let retain = if retain_as_published {
-            Self::RETAIN_AS_PUBLISHED
-        } else {
-            0
-        };
-        Self(qos as u8 | no_local | retain)
+        Self {
+            qos,
+            no_local,
+            retain_as_published,
+        }
     }
 
     /// The highest QoS of a delivery.
     #[inline]
     pub const fn qos(self) -> QoS {
-        match self.0 & Self::QOS {
-            0 => QoS::AtMostOnce,
-            1 => QoS::AtLeastOnce,
-            _ => QoS::ExactlyOnce,
-        }
+        self.qos
     }
 
     /// Do not deliver what the same client published.
     #[inline]
     pub const fn no_local(self) -> bool {
-        self.0 & Self::NO_LOCAL != 0
+        self.no_local
     }
 
     /// Keep the RETAIN flag of the published message.
     #[inline]
     pub const fn retain_as_published(self) -> bool {
-        self.0 & Self::RETAIN_AS_PUBLISHED != 0
+        self.retain_as_published
     }
 }
 
@@ -87,13 +82,17 @@ pub(super) enum Members {
     #[default]
     Nobody,
     One(Member),
-    Several(Box<Several>),
+    /// Their number in the [`Crowds`].
+    Several(u32),
 }
 
 const _: () = assert!(
-    size_of::<Members>() == 16,
+    size_of::<Members>() == 12,
     "there may be a million filters, and a match reads many"
 );
+
+/// The members of all filters that have more than one.
+pub(super) type Crowds = Slab<Several>;
 
 /// More than one.
 #[derive(Default)]
@@ -106,37 +105,41 @@ pub(super) struct Several {
 }
 
 impl Members {
+    pub(super) const fn is_empty(&self) -> bool {
+        matches!(self, Self::Nobody)
+    }
+
     #[inline]
-    pub(super) fn as_slice(&self) -> &[Member] {
+    pub(super) fn as_slice<'a>(&'a self, crowds: &'a Crowds) -> &'a [Member] {
         match self {
             Self::Nobody => &[],
             Self::One(member) => core::slice::from_ref(member),
-            Self::Several(several) => &several.dense,
+            Self::Several(number) => &crowds[*number].dense,
         }
     }
 
     /// How many members are single sessions.
-    pub(super) fn sessions_len(&self) -> usize {
+    pub(super) fn sessions_len(&self, crowds: &Crowds) -> usize {
         match self {
             Self::Nobody => 0,
             Self::One(member) => usize::from(member.session & GROUP == 0),
-            Self::Several(several) => several.dense.len() - several.groups as usize,
+            Self::Several(number) => {
+                let several = &crowds[*number];
+                several.dense.len() - several.groups as usize
+            }
         }
     }
 
-    pub(super) fn get(&self, session: u32) -> Option<Member> {
+    pub(super) fn get(&self, crowds: &Crowds, session: u32) -> Option<Member> {
         match self {
-            Self::Several(several) => several.get(session),
-            few => few
-                .as_slice()
-                .iter()
-                .find(|one| one.session == session)
-                .copied(),
+            Self::Nobody => None,
+            Self::One(member) => (member.session == session).then_some(*member),
+            Self::Several(number) => crowds[*number].get(session),
         }
     }
 
     /// Adds a member, or replaces the one of the same session where it stands and returns what was there.
-    pub(super) fn insert(&mut self, member: Member) -> Option<Member> {
+    pub(super) fn insert(&mut self, crowds: &mut Crowds, member: Member) -> Option<Member> {
         match self {
             Self::Nobody => {
                 *self = Self::One(member);
@@ -149,26 +152,27 @@ impl Members {
                 let mut several = Several::default();
                 several.insert(*one);
                 several.insert(member);
-                *self = Self::Several(Box::new(several));
+                *self = Self::Several(crowds.insert(several));
                 None
             }
-            Self::Several(several) => several.insert(member),
+            Self::Several(number) => crowds[*number].insert(member),
         }
     }
 
     /// Takes a member out; the last one fills the gap.
-    pub(super) fn remove(&mut self, session: u32) -> Option<Member> {
-        match self {
+    pub(super) fn remove(&mut self, crowds: &mut Crowds, session: u32) -> Option<Member> {
+        match *self {
             Self::Nobody => None,
             Self::One(one) if one.session == session => {
-                let removed = *one;
                 *self = Self::Nobody;
-                Some(removed)
+                Some(one)
             }
             Self::One(_) => None,
-            Self::Several(several) => {
+            Self::Several(number) => {
+                let several = &mut crowds[number];
                 let removed = several.remove(session)?;
                 if let [last] = *several.dense {
+                    crowds.remove(number);
                     *self = Self::One(last);
                 }
                 Some(removed)

@@ -14,6 +14,8 @@ use core::{
 
 /// No value: the numbers of a slab are smaller.
 pub(super) const NONE: u32 = u32::MAX;
+/// There are never more values, so that twice a number is one too.
+const VALUES_MAX: u32 = 1 << 31;
 
 /// Values under dense numbers. The law: the number given next depends only on what was done before.
 pub(super) struct Slab<T> {
@@ -40,7 +42,10 @@ impl<T: Default> Slab<T> {
             return number;
         }
         let number = u32::try_from(self.values.len()).unwrap_or(NONE);
-        assert!(number != NONE, "a slab numbers its values with 32 bits");
+        assert!(
+            number < VALUES_MAX,
+            "a slab numbers its values with 31 bits"
+        );
         self.values.push(value);
         number
     }
