@@ -137,9 +137,8 @@ impl World {
         if !self.clients[client].is_connected && !self.dice.chance(15) {
             return Ok(());
         }
-        let version = self.clients[client].persona.version;
-        if self.dice.chance(30) {
-            return self.publish_in_a_row(client, place, version);
+        if self.dice.chance(40) {
+            return self.publish_in_a_row(client, place);
         }
         for _ in 0..self.dice.one(&[1, 1, 1, 2, 6]) {
             let (topic, qos) = (
@@ -153,47 +152,47 @@ impl World {
             };
             let properties = packets::message_properties(&mut self.dice);
             let is_modest = self.dice.chance(95);
-            let speaker = &mut self.clients[client];
-            if qos != QoS::AtMostOnce && is_modest && speaker.outstanding() > 20 {
+            if qos != QoS::AtMostOnce && is_modest && self.clients[client].outstanding() > 20 {
                 return Ok(());
             }
-            let packet_id = (qos != QoS::AtMostOnce).then(|| speaker.free_id());
-            let bytes = packets::publish(
-                topic,
-                &payload,
-                qos,
-                retain,
-                packet_id,
-                &properties,
-                version,
-            );
-            if let Some(packet_id) = packet_id {
-                speaker.sends(packet_id, &bytes);
-            }
-            self.conns[place].sent.extend(bytes);
+            self.send_message(client, place, (topic, &payload, qos, retain), &properties);
         }
         Ok(())
     }
 
     /// Messages that differ in their payloads only.
-    fn publish_in_a_row(&mut self, client: usize, place: usize, version: Version) -> Judged {
+    fn publish_in_a_row(&mut self, client: usize, place: usize) -> Judged {
         let topic = packets::any_topic(&mut self.dice, self.plan.shares);
+        let [first, second, third] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+        let qos = self.dice.one(&[first, first, first, second, third]);
         let none = PropertiesBuf::new();
-        let qos = packets::any_qos(&mut self.dice);
         for _ in 0..self.dice.one(&[2, 3, 8]) {
-            let payload = self.payload(client, "r");
-            let speaker = &mut self.clients[client];
-            if qos != QoS::AtMostOnce && speaker.outstanding() > 20 {
+            if qos != first && self.clients[client].outstanding() > 20 {
                 return Ok(());
             }
-            let packet_id = (qos != QoS::AtMostOnce).then(|| speaker.free_id());
-            let bytes = packets::publish(topic, &payload, qos, false, packet_id, &none, version);
-            if let Some(packet_id) = packet_id {
-                speaker.sends(packet_id, &bytes);
-            }
-            self.conns[place].sent.extend(bytes);
+            let mut payload = self.payload(client, "r");
+            // Not all who take the short ones take a long one.
+            payload.resize(payload.len() + self.dice.one(&[0, 0, 0, 20]), b'.');
+            self.send_message(client, place, (topic, &payload, qos, false), &none);
         }
         Ok(())
+    }
+
+    fn send_message(
+        &mut self,
+        client: usize,
+        place: usize,
+        (topic, payload, qos, retain): (&str, &[u8], QoS, bool),
+        properties: &PropertiesBuf,
+    ) {
+        let speaker = &mut self.clients[client];
+        let version = speaker.persona.version;
+        let packet_id = (qos != QoS::AtMostOnce).then(|| speaker.free_id());
+        let bytes = packets::publish(topic, payload, qos, retain, packet_id, properties, version);
+        if let Some(packet_id) = packet_id {
+            speaker.sends(packet_id, &bytes);
+        }
+        self.conns[place].sent.extend(bytes);
     }
 
     fn subscribe(&mut self, client: usize) -> Judged {

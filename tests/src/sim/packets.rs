@@ -61,7 +61,9 @@ impl ConnectForm {
             keep_alive_s: dice.one(&[0, 0, 1, 10, 60, 3600]),
             expiry_s: dice.chance(85).then(|| dice.one(SECONDS)),
             receive_maximum: dice.chance(tight).then(|| dice.one(&[1, 1, 2, 3])),
-            packet_bytes_max: dice.chance(tight / 2).then(|| any_packet_bytes_max(dice)),
+            packet_bytes_max: dice
+                .chance(tight * 3 / 4)
+                .then(|| any_packet_bytes_max(dice)),
             alias_maximum: dice.chance(tight).then(|| dice.one(&[1, 2, 10])),
             username: dice.chance(20).then_some("somebody"),
             method: dice

@@ -40,6 +40,10 @@ pub(super) fn draw(dice: &mut Dice) -> Config {
     // Each limit is left alone in most runs, so that one that is tight is not hidden behind another.
     let tightness = dice.one(&[0, 0, 15, 40]);
     limits(&mut config.limits, dice, tightness);
+    if dice.chance(15) {
+        // A queue that waits though its reader takes everything is rare otherwise.
+        config.limits.inflight_max = dice.one(&[1, 2, 3]);
+    }
     config
 }
 

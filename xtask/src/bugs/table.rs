@@ -65,12 +65,6 @@ pub(crate) const BUGS: &[Bug] = &[
         "fits",
     ),
     bug(
-        "a-run-overfills-the-window",
-        "broker/acknowledged_run.rs",
-        "self.window(number) >= run.count() as usize",
-        "self.window(number) > 0",
-    ),
-    bug(
         "a-run-is-upgraded",
         "broker/acknowledged_run.rs",
         "receiver.options.qos() >= run.qos()",
