@@ -175,13 +175,13 @@ fn a_lost_last_message_ends_the_run_as_stalled() {
         "--messages",
         "500",
     ];
-    let output = relay.load(&[&options[..], &["--stall", "2"]].concat());
+    let output = relay.load(&[&options[..], &["--stall", "6"]].concat());
     let stalled = report(&output);
     assert_eq!(stalled["stalled"], true, "{stalled}");
     assert_eq!(stalled["faults_by_qos"][0]["lost"], 1, "{stalled}");
     assert_eq!(output.status.code(), Some(1));
 
-    let output = relay.load(&[&options[..], &["--stall", "2", "--allow-loss"]].concat());
+    let output = relay.load(&[&options[..], &["--stall", "6", "--allow-loss"]].concat());
     let forgiven = report(&output);
     assert_eq!(
         (&forgiven["gave_up"], &forgiven["stalled"]),

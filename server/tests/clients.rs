@@ -219,9 +219,9 @@ fn many_filters_are_one_subscribe() {
 #[test]
 fn a_connection_without_traffic_is_kept_alive() {
     let broker = Broker::start("mio", &[]);
-    let mut sub = broker.subscriber(&["-t", "a", "-k", "1", "-C", "1"]);
-    // Three pings take longer than the one and a half seconds after which the broker gives up.
-    for _ in 0..3 {
+    let mut sub = broker.subscriber(&["-t", "a", "-k", "4", "-C", "1"]);
+    // Two pings take longer than the six seconds after which the broker gives up.
+    for _ in 0..2 {
         sub.stderr.expect("received PINGRESP");
     }
     broker.publish(&["-t", "a", "-m", "still here"]);
@@ -232,12 +232,12 @@ fn a_connection_without_traffic_is_kept_alive() {
 #[test]
 fn a_flood_keeps_neither_the_keep_alive_nor_the_deadline_from_their_turn() {
     let broker = Broker::start("mio", &[]);
-    let mut sub = broker.subscriber(&["-t", "flood", "-k", "1", "-W", "3", "-N"]);
+    let mut sub = broker.subscriber(&["-t", "flood", "-k", "3", "-W", "6", "-N"]);
     let _flood = broker.client(
         "pub",
         &["-t", "flood", "-m", "x", "--repeat", "1000000000000"],
     );
-    // Without a PINGREQ the broker would end the connection after one and a half seconds.
+    // Without a PINGREQ the broker would end the connection after four and a half seconds.
     sub.ends_with(27);
     assert!(
         sub.stderr

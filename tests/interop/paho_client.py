@@ -227,7 +227,8 @@ def exactly_once(losers):
 
 def ping(world):
     """An idle client with a short keep alive stays connected, because its pings are answered."""
-    idle = world.peer("idle", keep_alive=1).connect()
+    # Two pings take longer than the six seconds after which the broker gives up.
+    idle = world.peer("idle", keep_alive=4).connect()
     topic = world.topic("after pings")
     idle.answered_ping().answered_ping().subscribe((topic, 1))
     world.peer("pub").connect().publish(topic, "still there", 1)

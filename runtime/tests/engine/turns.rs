@@ -149,8 +149,10 @@ fn accepting_pauses_when_the_system_has_no_room() {
     assert!(world.engine.may_accept());
     world.engine.accept_failed();
     assert!(!world.engine.may_accept());
+    // It ends by itself; on a slow machine it may be over already.
+    assert!(world.engine.deadline().is_some());
     let sleep = world.engine.sleep().unwrap();
-    assert!(!sleep.is_zero() && sleep <= ACCEPT_PAUSE, "{sleep:?}");
+    assert!(sleep <= ACCEPT_PAUSE, "{sleep:?}");
     peer.send(&ClientPacket::PingReq);
     world.turn(&[&peer]);
     assert_eq!(peer.receive(), ["pingresp"]);

@@ -30,7 +30,7 @@ use std::{
 };
 
 /// How long something that must come may take. Reached only by a story that fails.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How clients reach a broker.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

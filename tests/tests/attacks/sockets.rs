@@ -60,11 +60,15 @@ fn connect_a_thousand<D: Serve>() {
         times.sort();
         times[times.len() * 99 / 100]
     };
-    // A busy machine may be slow once; a backlog that is too short is always.
-    let quickest = (0..3).map(attempt).min().unwrap();
+    // A busy machine may be slow many times; a backlog that is too short is always.
+    let mut times = Vec::new();
+    let is_quick = |time: Duration| {
+        times.push(time);
+        time < Duration::from_secs(1)
+    };
     assert!(
-        quickest < Duration::from_secs(1),
-        "99 of 100 connect within {quickest:?}"
+        (0..20).map(attempt).any(is_quick),
+        "99 of 100 connect within {times:?}"
     );
 }
 

@@ -3,7 +3,7 @@
 use super::{
     client::{Client, Received},
     layered::Layered,
-    serve::{Serve, Served, start_with},
+    serve::{Serve, Served, in_the_end, refuses_in_the_end, start_with},
     transports::{UPGRADE, ask},
 };
 use sanderling_core::{
@@ -17,7 +17,7 @@ use sanderling_runtime::{Builder, Handle, HandleError, Listener, WebSocketOption
 use sanderling_tests::peer::{Below, Certificates};
 use std::{
     io::ErrorKind,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
 };
 
 super::on_every_driver! {
@@ -127,7 +127,7 @@ fn l3_t1_clients_of_all_tcp_listeners_share_sessions_and_subscriptions<D: Serve>
     served.handle.stop();
     served.join();
     for address in addresses {
-        assert!(TcpStream::connect(address).is_err(), "{address}");
+        refuses_in_the_end(address);
     }
 }
 
@@ -228,8 +228,8 @@ fn t9_an_address_in_use_is_an_error_that_names_it<D: Serve>() {
     }
     drop(taken);
     // It was not taken for longer than that.
-    let builder: Builder<D> = Builder::default();
-    let served = D::serve(builder.listener(plain()).unwrap());
+    let builder = in_the_end(|| Builder::<D>::default().listener(plain()));
+    let served = D::serve(builder);
     let mut client = Client::open(served.address, Version::V5);
     client.say_connect("c");
     assert_eq!(client.receive(), Received::ConnAck(ReasonCode::SUCCESS));

@@ -6,7 +6,7 @@ use super::{
 };
 use sanderling_core::{
     broker::{Link, Publication},
-    config::Config,
+    config::{Config, Limits},
     hooks::{Client as HookClient, Context, Draft, HookSet, Hooks, Notice, Ruling},
     packet::{ClientPacket, Connect, Properties, QoS, Version, Will},
     reason::ReasonCode,
@@ -400,7 +400,19 @@ fn an_answer_that_takes_five_seconds_delays_nobody_else<D: Serve>() {
         let _ = wait.lock().unwrap().recv();
         sanderling_core::hooks::Verdict::Permit
     });
-    let served = start_with::<D>(|builder| builder.asking_hook(AskAbout("slow"), workers.unwrap()));
+    // However long the rest takes, it is not refused meanwhile.
+    let limits = Limits {
+        verdict_deadline: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let config = Config {
+        limits,
+        ..Config::default()
+    };
+    let served = start_with::<D>(|builder| {
+        let builder = builder.config(config);
+        builder.asking_hook(AskAbout("slow"), workers.unwrap())
+    });
     let mut slow = Client::open(served.address, Version::V5);
     slow.say_connect("slow");
     let mut quick = Client::connect(served.address, "quick");

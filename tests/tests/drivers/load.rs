@@ -2,9 +2,10 @@
 
 use super::{
     client::{Client, Received, publish},
-    serve::{Serve, start},
+    serve::{Serve, start, start_with},
 };
 use sanderling_core::{
+    config::{Config, Limits},
     packet::{ClientPacket, QoS, Version},
     reason::ReasonCode,
 };
@@ -211,7 +212,16 @@ fn a_healthy_reader_of_many_publishers_loses_nothing_of_qos_0<D: Serve>() {
 }
 
 fn a_broker_stops_under_load_and_what_it_sent_is_whole<D: Serve>() {
-    let served = start::<D>();
+    // Little enough that a slow subscriber has taken it before the broker gives up.
+    let limits = Limits {
+        outbound_bytes_max: 64 << 10,
+        ..Limits::default()
+    };
+    let config = Config {
+        limits,
+        ..Config::default()
+    };
+    let served = start_with::<D>(|builder| builder.config(config));
     let address = served.address;
     let mut subscriber = Client::connect(address, "subscriber");
     subscriber.subscribe("load", QoS::AtMostOnce);

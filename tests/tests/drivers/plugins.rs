@@ -2,7 +2,7 @@
 
 use super::{
     client::{Client, Received},
-    serve::Serve,
+    serve::{Serve, refuses_in_the_end},
 };
 use sanderling_core::{
     broker::{Command, Link, Publication},
@@ -205,8 +205,7 @@ fn d3_a_plugin_that_cannot_be_loaded_stops_the_start_and_those_before_it_are_unl
         let unloaded = ["unload two", "unload one"];
         assert_eq!(diary.read(), [&loaded[..], &unloaded[..]].concat());
         // Nothing listens.
-        let address = address.endpoints()[0].socket_addr().unwrap();
-        assert!(std::net::TcpStream::connect(address).is_err());
+        refuses_in_the_end(address.endpoints()[0].socket_addr().unwrap());
     }
 }
 

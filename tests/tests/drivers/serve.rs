@@ -2,7 +2,17 @@
 
 use sanderling_runtime::{Builder, Driver, Handle};
 use sanderling_tests::async_std::AsyncStd;
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    fmt::Debug,
+    io::{self, ErrorKind},
+    net::{SocketAddr, TcpStream},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Long, because it passes only when a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A broker that runs; it is stopped and waited for when this is dropped.
 pub(crate) struct Served {
@@ -26,7 +36,7 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.handle.stop();
-        if let Some(join) = self.join.take().filter(|_| !std::thread::panicking()) {
+        if let Some(join) = self.join.take().filter(|_| !thread::panicking()) {
             join().unwrap();
         }
     }
@@ -47,13 +57,40 @@ pub(crate) fn start<D: Serve>() -> Served {
 }
 
 /// The same, at this address.
+#[track_caller]
 pub(crate) fn start_at<D: Serve>(address: SocketAddr) -> Served {
-    D::serve(Builder::default().listen(&address.to_string()).unwrap())
+    let builder = in_the_end(|| Builder::default().listen(&address.to_string()));
+    D::serve(builder)
 }
 
 pub(crate) fn start_with<D: Serve>(make: impl FnOnce(Builder<D>) -> Builder<D>) -> Served {
     let builder = make(Builder::default());
     D::serve(builder.listen("127.0.0.1:0").unwrap())
+}
+
+/// Tries again until it succeeds.
+///
+/// A port may stay taken for a moment: a process that another test begins holds a copy of each socket until it runs its
+/// own program.
+#[track_caller]
+pub(crate) fn in_the_end<T, E: Debug>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
+    let begun = Instant::now();
+    loop {
+        match attempt() {
+            Ok(outcome) => return outcome,
+            Err(error) if begun.elapsed() > PATIENCE => panic!("{error:?}"),
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+}
+
+/// Waits until nobody listens there.
+#[track_caller]
+pub(crate) fn refuses_in_the_end(address: SocketAddr) {
+    in_the_end(|| match TcpStream::connect_timeout(&address, PATIENCE) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
+        other => Err((address, other)),
+    });
 }
 
 impl Serve for sanderling_mio::Broker {

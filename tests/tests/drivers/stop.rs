@@ -2,7 +2,7 @@
 
 use super::{
     client::{Client, Received},
-    serve::{Serve, start, start_at},
+    serve::{Serve, refuses_in_the_end, start, start_at},
 };
 use sanderling_core::reason::ReasonCode;
 use sanderling_runtime::HandleError;
@@ -28,7 +28,7 @@ fn clients_are_told_and_nobody_is_accepted_any_more<D: Serve>() {
     drop(client);
     served.join();
     assert_eq!(handle.statistics(), Err(HandleError::Stopped));
-    assert!(TcpStream::connect(address).is_err());
+    refuses_in_the_end(address);
 }
 
 fn clients_that_do_not_close_their_side_do_not_keep_a_broker_from_stopping<D: Serve>() {

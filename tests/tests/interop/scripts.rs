@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::Version;
 use crate::broker::{Broker, Driver, Served, certificate, root};
 use crate::process::Process;
+
+/// Some scenarios wait for pings.
+const SCRIPT_DEADLINE: Duration = Duration::from_secs(60);
 
 /// paho-mqtt, in Python.
 pub(crate) fn paho(driver: Driver, version: Version, scenario: &str) {
@@ -80,5 +84,5 @@ fn run_over(name: &str, mut command: Command, driver: Driver, listen: &str, scen
 
 fn run(name: &str, mut command: Command, url: &str, version: Version, scenario: &str) {
     command.args([scenario, url, version.name()]);
-    Process::start(name, command).succeed();
+    Process::start(name, command).succeed_within(SCRIPT_DEADLINE);
 }

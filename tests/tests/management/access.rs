@@ -1,7 +1,10 @@
 //! Who may call what, and when the plugin does not load.
 
 use super::{Managed, PASSWORD, USER, at_any_port, web::Web};
-use crate::{client::Client, serve::Serve};
+use crate::{
+    client::Client,
+    serve::{Serve, in_the_end},
+};
 use sanderling_core::packet::QoS;
 use sanderling_management::{Account, Management, Scope, Token, Tokens};
 use sanderling_runtime::Builder;
@@ -67,7 +70,7 @@ fn m15_a60_nothing_but_two_probes_is_open<D: Serve>() {
     let managed = Managed::start::<D>();
     let nobody = Web::new(managed.web);
     for path in ["/livez", "/readyz"] {
-        assert_eq!(nobody.get(path).json(200), json!({"status": "ok"}));
+        assert_eq!(nobody.probe("GET", path).json(200), json!({"status": "ok"}));
     }
     let document = managed.api().get("/api/v1/openapi.json").json(200);
     let paths = document["paths"].as_object().unwrap();
@@ -257,7 +260,7 @@ fn m19_the_port_is_closed_when_the_broker_has_stopped<D: Serve>() {
     let _idle = TcpStream::connect(address).unwrap();
     managed.served.handle.stop();
     managed.served.join();
-    TcpListener::bind(address).unwrap();
+    in_the_end(|| TcpListener::bind(address));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A small HTTP client: one request on each connection.
 
+use crate::serve::in_the_end;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
@@ -81,10 +82,24 @@ impl Web {
         }
         request.push_str("\r\n");
         request.push_str(body);
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        Answer::parse(&answer)
+        // The server may answer and close before it has read all.
+        let _ = stream.write_all(request.as_bytes());
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("{error} after {answer:?}"),
+        }
+        Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+
+    /// Asks whether all is well. On a slow machine a turn of the broker may come too late; then it is asked again.
+    #[track_caller]
+    pub(super) fn probe(&self, method: &str, path: &str) -> Answer {
+        in_the_end(|| match self.send(method, path, "", "") {
+            answer if answer.status == 503 => Err(answer),
+            answer => Ok(answer),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use sanderling_core::{
     broker::Link,
-    config::Config,
+    config::{Config, Limits},
     hooks::{Context, HookSet, Hooks, Question, Ruling, Verdict},
     packet::{ClientPacket, Connect, Properties, QoS, Version, Will},
     reason::ReasonCode,
@@ -17,7 +17,10 @@ use sanderling_core::{
 use sanderling_prometheus::{Kind, families};
 use sanderling_runtime::{Answerer, Reply};
 use sanderling_tests::exposition::{Sample, Scrape};
-use std::sync::mpsc::{Sender, channel};
+use std::{
+    sync::mpsc::{Sender, channel},
+    time::Duration,
+};
 
 crate::on_shipped_drivers! {
     every_family_is_told_and_nothing_else
@@ -181,6 +184,15 @@ fn p23_lost_messages_are_told_by_cause<D: Serve>() {
 }
 
 fn t1_connections_are_told_by_the_name_of_their_listener<D: Serve>() {
+    // One is silent, and must be there yet when it is counted.
+    let limits = Limits {
+        connect_deadline: Duration::from_secs(3600),
+        ..Limits::default()
+    };
+    let config = Config {
+        limits,
+        ..Config::default()
+    };
     let mut measured = measured::<D>(|builder| {
         let urls = [
             "mqtt://127.0.0.1:0?name=lan",
@@ -188,7 +200,9 @@ fn t1_connections_are_told_by_the_name_of_their_listener<D: Serve>() {
             "mqtt://127.0.0.1:0?name=wan",
         ];
         urls.into_iter()
-            .fold(builder, |builder, url| builder.listen(url).unwrap())
+            .fold(builder.config(config), |builder, url| {
+                builder.listen(url).unwrap()
+            })
     });
     let mut witness = measured.connect("witness");
     let places: Vec<_> = measured.served.handle.endpoints()[1..]
