@@ -6,12 +6,14 @@ mod inbound;
 mod outbound;
 mod queue;
 mod rare;
+mod replays;
 
 pub(crate) use by_filter::ByFilter;
 pub(crate) use inbound::Inbound;
 pub(crate) use outbound::{Outbound, Resend, Window};
 pub(crate) use queue::{Identifiers, Queue, Queued};
 use rare::Rare;
+use replays::Replays;
 
 use crate::{
     hooks::ClientData,
@@ -21,7 +23,7 @@ use crate::{
     stats::SessionStatistics,
     timer::TimerKey,
 };
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, sync::Arc};
 use bytes::Bytes;
 
 /// The state of one session. What a fan-out needs of it stands in `Hot`, beside it.
@@ -51,7 +53,7 @@ pub(crate) struct Session {
     /// Topic aliases of the client's connection, bound by us; none if it wants none.
     pub(crate) outbound_aliases: Option<Box<aliases::Outbound>>,
     /// Retained messages still to be sent for new subscriptions.
-    replays: Rare<VecDeque<Replay>>,
+    replays: Rare<Replays>,
     /// True while it stands in the broker's list of sessions with work to do.
     pub(crate) runnable: bool,
     pub(crate) will: Option<Box<KeptWill>>,
@@ -154,28 +156,27 @@ impl Session {
 
     /// Has retained messages sent, in the place of those that were still to be sent for the same filter.
     pub(crate) fn add_replay(&mut self, replay: Replay) {
-        self.forget_replay(&replay.filter);
-        self.replays.make().push_back(replay);
+        self.replays.make().push(replay);
     }
 
     /// What was still to be sent for this filter is not sent.
     pub(crate) fn forget_replay(&mut self, filter: &str) {
         if let Some(replays) = self.replays.get_mut() {
-            replays.retain(|replay| *replay.filter != *filter);
-            self.replays.free_if(VecDeque::is_empty);
+            replays.remove(filter);
+            self.replays.free_if(Replays::is_empty);
         }
     }
 
     /// The retained messages to send next.
     pub(crate) fn replay(&mut self) -> Option<&mut Replay> {
-        self.replays.get_mut()?.front_mut()
+        self.replays.get_mut()?.first_mut()
     }
 
     /// Those are sent.
     pub(crate) fn end_replay(&mut self) {
         if let Some(replays) = self.replays.get_mut() {
-            replays.pop_front();
-            self.replays.free_if(VecDeque::is_empty);
+            replays.pop_first();
+            self.replays.free_if(Replays::is_empty);
         }
     }
 }

@@ -1,12 +1,46 @@
-//! What one peer makes the broker do follows what really matches. (A49, A50, A52, A71)
+//! What one peer makes the broker do follows what really matches. (A48, A49, A50, A52, A71)
 
 use super::{
     got::Got,
-    packets::{publish, retained, subscribe},
+    packets::{publish, retained, subscribe, unsubscribe},
     world::World,
 };
 use sanderling_core::{config::Limits, packet::QoS, reason::ReasonCode};
 use std::time::{Duration, Instant};
+
+#[test]
+fn a48_a_filter_costs_the_same_among_very_many_though_messages_are_retained() {
+    let few = subscribe_with_retained(100);
+    let many = subscribe_with_retained(40_000);
+    // Looked for one by one, those that wait for retained messages would make it more than twenty times as long.
+    assert!(
+        many < few * 15,
+        "{many:?} for each of 40,000 filters, {few:?} of 100"
+    );
+}
+
+/// How long each filter takes of a client that subscribes to so many, reads nothing, and unsubscribes; the quickest time.
+fn subscribe_with_retained(filters: usize) -> Duration {
+    let filters: Vec<_> = (0..filters).map(|n| format!("x/{n}")).collect();
+    let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+    let measure = |_| {
+        let mut world = World::new(Limits {
+            outbound_bytes_max: 1,
+            packet_bytes_max: 16 << 20,
+            ..Limits::default()
+        });
+        let publisher = world.client("publisher");
+        world.send(publisher, &retained("x/0", b"x"));
+        let conn = world.client("client");
+        let start = Instant::now();
+        world.send(conn, &subscribe(filters.iter().copied(), QoS::AtMostOnce));
+        world.send(conn, &unsubscribe(filters.iter().copied()));
+        let took = start.elapsed();
+        assert_eq!(world.statistics().subscriptions_current, 0);
+        took / filters.len() as u32
+    };
+    (0..2).map(measure).min().unwrap()
+}
 
 #[test]
 fn a49_topics_of_65535_levels_need_no_stack() {
