@@ -14,7 +14,8 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
-    sync::mpsc,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::Duration,
 };
 
@@ -132,6 +133,36 @@ fn survive_exchanges<D: Serve>(name: &str) {
 }
 
 #[test]
+fn who_reads_the_files_all_the_time_keeps_no_change_from_being_noticed() {
+    let made = authority("read");
+    let listener = Listener::tcp("127.0.0.1:0").tls(made.server("server"));
+    let served = Broker::serve(Builder::default().listener(listener).unwrap());
+    let (told, outcomes) = mpsc::channel();
+    let watch = served
+        .handle
+        .certificates()
+        .watch(move |outcome| told.send(outcome.is_ok()).unwrap())
+        .unwrap();
+    thread::scope(|scope| {
+        let (ends, has_ended) = mpsc::channel::<()>();
+        let path = made.path("server.pem");
+        // More often than the time that a change has to be over.
+        scope.spawn(move || {
+            let often = Duration::from_millis(10);
+            while has_ended.recv_timeout(often) == Err(RecvTimeoutError::Timeout) {
+                let _ = fs::read(&path);
+            }
+        });
+        issue(&made);
+        while !outcomes.recv_timeout(PATIENCE).unwrap() {}
+        drop(ends);
+    });
+    let client = Client::connect(served.address, &made, "a");
+    assert_eq!(client.shown(), on_disk(&made));
+    drop(watch);
+}
+
+#[test]
 fn a_broken_file_keeps_the_certificates_before() {
     let made = authority("broken");
     let listener = Listener::tcp("127.0.0.1:0").tls(made.server("server"));
@@ -182,7 +213,7 @@ fn files_that_change_are_read_again_and_the_outcome_is_told() {
     assert_eq!(outcomes.recv_timeout(PATIENCE), Ok(true));
     issue(&made);
     // Certificate and key are two writes; the last word is that they fit.
-    while outcomes.recv_timeout(PATIENCE) != Ok(true) {}
+    while !outcomes.recv_timeout(PATIENCE).unwrap() {}
     assert_eq!(Client::connect(address, &made, "a").shown(), on_disk(&made));
     drop(watch);
     broker.stop();

@@ -1,7 +1,10 @@
 //! Watches the files of certificates and reads them again when they have changed.
 
 use super::{Certificates, CertificatesError};
-use notify::{RecursiveMode, Watcher};
+use notify::{
+    Event, EventKind, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode},
+};
 use std::{
     collections::{BTreeSet, hash_map::DefaultHasher},
     fs,
@@ -34,9 +37,11 @@ impl Certificates {
         report: impl FnMut(Result<(), CertificatesError>) + Send + 'static,
     ) -> io::Result<CertificatesWatch> {
         let (sender, changes) = mpsc::sync_channel(1);
-        let mut watcher = notify::recommended_watcher(move |_| {
-            // Full: somebody is told already. What it was about is found out by reading.
-            let _ = sender.try_send(());
+        let mut watcher = notify::recommended_watcher(move |event| {
+            if may_be_a_change(&event) {
+                // Full: somebody is told already. What it was about is found out by reading.
+                let _ = sender.try_send(());
+            }
         })
         .map_err(io::Error::other)?;
         for directory in directories(&self.paths()) {
@@ -73,6 +78,14 @@ impl Certificates {
                 report(self.reload());
             }
         }
+    }
+}
+
+/// Whoever reads a file, as this does itself, changes nothing.
+fn may_be_a_change(event: &notify::Result<Event>) -> bool {
+    match event.as_ref().map(|event| event.kind) {
+        Ok(EventKind::Access(access)) => access == AccessKind::Close(AccessMode::Write),
+        _ => true,
     }
 }
 
