@@ -39,7 +39,7 @@ fn probe(url: &str, path: &str) -> u16 {
         if status != 503 || begun.elapsed() > PATIENCE {
             return status;
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::yield_now();
     }
 }
 

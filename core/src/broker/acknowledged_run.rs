@@ -94,8 +94,7 @@ impl State {
             && outbound_bytes <= self.config.limits.outbound_bytes_max
             && run.longest_bytes() <= hot.packet_bytes_max
             && !self.keeps_inflight(number)
-            && self.has_room(number)
-            && self.window(number) >= run.count() as usize;
+            && self.room(number) >= run.count() as usize;
         if !is_open || !takes_it {
             return false;
         }

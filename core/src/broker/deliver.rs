@@ -342,8 +342,16 @@ impl State {
 
     /// True if one more message may go into flight.
     pub(super) fn has_room(&self, number: u32) -> bool {
+        self.room(number) > 0
+    }
+
+    /// How many more messages may go into flight, if they add nothing to the bytes that are kept.
+    pub(super) fn room(&self, number: u32) -> usize {
         let bytes_max = self.config.limits.inflight_bytes_max.max(1);
-        self.sessions.get(number).outbound.bytes() < bytes_max && self.has_window(number)
+        match self.sessions.get(number).outbound.bytes() < bytes_max {
+            true => self.window(number),
+            false => 0,
+        }
     }
 
     /// True if one more message may be unacknowledged on this connection.
@@ -352,7 +360,7 @@ impl State {
     }
 
     /// How many more messages may be unacknowledged on this connection.
-    pub(super) fn window(&self, number: u32) -> usize {
+    fn window(&self, number: u32) -> usize {
         let session = self.sessions.get(number);
         let limits = &self.config.limits;
         let releasing_max = match self.config.evict_awaiting_release {

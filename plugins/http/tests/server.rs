@@ -44,7 +44,7 @@ fn once_free<T>(mut bind: impl FnMut() -> io::Result<T>) -> T {
         match bind() {
             Ok(bound) => return bound,
             Err(error) if begun.elapsed() > PATIENCE => panic!("{error}"),
-            Err(_) => thread::sleep(Duration::from_millis(10)),
+            Err(_) => thread::yield_now(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use sanderling_core::{
     broker::{Link, Publication},
-    config::{Config, Limits},
+    config::Config,
     hooks::{Client as HookClient, Context, Draft, HookSet, Hooks, Notice, Ruling},
     packet::{ClientPacket, Connect, Properties, QoS, Version, Will},
     reason::ReasonCode,
@@ -401,14 +401,8 @@ fn an_answer_that_takes_five_seconds_delays_nobody_else<D: Serve>() {
         sanderling_core::hooks::Verdict::Permit
     });
     // However long the rest takes, it is not refused meanwhile.
-    let limits = Limits {
-        verdict_deadline: Duration::from_secs(3600),
-        ..Limits::default()
-    };
-    let config = Config {
-        limits,
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.limits.verdict_deadline = Duration::from_secs(3600);
     let served = start_with::<D>(|builder| {
         let builder = builder.config(config);
         builder.asking_hook(AskAbout("slow"), workers.unwrap())

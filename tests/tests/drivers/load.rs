@@ -5,7 +5,7 @@ use super::{
     serve::{Serve, start, start_with},
 };
 use sanderling_core::{
-    config::{Config, Limits},
+    config::Config,
     packet::{ClientPacket, QoS, Version},
     reason::ReasonCode,
 };
@@ -213,14 +213,8 @@ fn a_healthy_reader_of_many_publishers_loses_nothing_of_qos_0<D: Serve>() {
 
 fn a_broker_stops_under_load_and_what_it_sent_is_whole<D: Serve>() {
     // Little enough that a slow subscriber has taken it before the broker gives up.
-    let limits = Limits {
-        outbound_bytes_max: 64 << 10,
-        ..Limits::default()
-    };
-    let config = Config {
-        limits,
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.limits.outbound_bytes_max = 64 << 10;
     let served = start_with::<D>(|builder| builder.config(config));
     let address = served.address;
     let mut subscriber = Client::connect(address, "subscriber");

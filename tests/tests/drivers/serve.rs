@@ -79,7 +79,7 @@ pub(crate) fn in_the_end<T, E: Debug>(mut attempt: impl FnMut() -> Result<T, E>)
         match attempt() {
             Ok(outcome) => return outcome,
             Err(error) if begun.elapsed() > PATIENCE => panic!("{error:?}"),
-            Err(_) => thread::sleep(Duration::from_millis(10)),
+            Err(_) => thread::yield_now(),
         }
     }
 }

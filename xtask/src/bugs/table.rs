@@ -368,8 +368,8 @@ pub(crate) const BUGS: &[Bug] = &[
     bug(
         "inflight-bytes-ignored",
         "broker/deliver.rs",
-        "self.sessions.get(number).outbound.bytes() < bytes_max && self.has_window(number)",
-        "(self.sessions.get(number).outbound.bytes() < bytes_max || true) && self.has_window(number)",
+        "match self.sessions.get(number).outbound.bytes() < bytes_max {",
+        "match self.sessions.get(number).outbound.bytes() < bytes_max || true {",
     ),
     bug(
         "filter-bytes-ignored",

@@ -7,7 +7,7 @@ use crate::{
 };
 use sanderling_core::{
     broker::Link,
-    config::{Config, Limits},
+    config::Config,
     hooks::{Context, HookSet, Hooks, Question, Ruling, Verdict},
     packet::{ClientPacket, Connect, Properties, QoS, Version, Will},
     reason::ReasonCode,
@@ -185,14 +185,8 @@ fn p23_lost_messages_are_told_by_cause<D: Serve>() {
 
 fn t1_connections_are_told_by_the_name_of_their_listener<D: Serve>() {
     // One is silent, and must be there yet when it is counted.
-    let limits = Limits {
-        connect_deadline: Duration::from_secs(3600),
-        ..Limits::default()
-    };
-    let config = Config {
-        limits,
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.limits.connect_deadline = Duration::from_secs(3600);
     let mut measured = measured::<D>(|builder| {
         let urls = [
             "mqtt://127.0.0.1:0?name=lan",
